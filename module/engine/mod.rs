@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a firewall decides: packets in, verdicts out. No unsafe code, no kernel pointer, no I/O and no
+//! clock of its own, so that the same code runs in the kernel, in the command and in a test.
+
+#![forbid(unsafe_code)]
+
+pub mod packet;
+pub mod rules;
+pub mod selftest;
+pub mod text;

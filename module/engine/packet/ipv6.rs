@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+//! IPv6 (RFC 8200): addresses, and the walk over extension headers to the transport header.
+
+use super::{read, Body, DropReason, Family, Input, Packet, Payload, Transport};
+
+/// Length of the fixed header, in bytes.
+const HEADER: usize = 40;
+/// How many extension headers are walked before a packet counts as malformed; the kernel's own limit
+/// (IP6_MAX_EXT_HDRS_CNT), so that both judge a packet alike.
+const MAX_EXTENSIONS: usize = 12;
+
+/// Numbers of the extension headers that the walk passes.
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION: u8 = 60;
+
+/// An IPv6 address as two words in memory order: all that is asked of it is equality under a mask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct V6(pub [u64; 2]);
+
+impl From<core::net::Ipv6Addr> for V6 {
+    fn from(address: core::net::Ipv6Addr) -> Self {
+        Self::new(address.octets())
+    }
+}
+
+impl V6 {
+    #[inline]
+    fn new(octets: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = octets;
+        Self([
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
+        ])
+    }
+}
+
+/// Parses an IPv6 packet.
+///
+/// A damaged chain of extension headers is no error here: iptables lets such a packet pass until a rule
+/// asks for its protocol, so `transport` is `None` and the rule decides.
+///
+/// # Errors
+///
+/// [`DropReason::MalformedHeader`] where the fixed header is cut off or of another version.
+#[inline]
+pub fn parse(input: Input<'_>) -> Result<Packet<'_, V6>, DropReason> {
+    let mut buffer = [0; HEADER];
+    let header =
+        read(input.linear, input.payload, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
+    let &[version, _, _, _, _, _, next, _, ref addresses @ ..] = header;
+    if version >> 4 != 6 {
+        return Err(DropReason::MalformedHeader);
+    }
+    let (source, destination) = match (addresses.first_chunk(), addresses.last_chunk()) {
+        (Some(source), Some(destination)) => (V6::new(*source), V6::new(*destination)),
+        _ => return Err(DropReason::MalformedHeader),
+    };
+    let transport = find_transport(next, input.linear, input.payload, input.len as usize);
+    Ok(Packet {
+        source,
+        destination,
+        body: Body {
+            mark: input.mark,
+            input,
+            family: Family::V6,
+            transport,
+        },
+    })
+}
+
+/// Walks the extension headers from the fixed header's end. `None` when the chain is damaged: cut off,
+/// longer than the packet or than [`MAX_EXTENSIONS`], or a later fragment of it.
+fn find_transport(
+    first: u8,
+    linear: &[u8],
+    payload: &dyn Payload,
+    len: usize,
+) -> Option<Transport> {
+    let mut protocol = first;
+    let mut offset = HEADER;
+    for _ in 0..=MAX_EXTENSIONS {
+        if !is_extension(protocol) {
+            return Some(Transport {
+                protocol,
+                offset,
+                fragment: 0,
+            });
+        }
+        let mut buffer = [0; 2];
+        let &[next, length] = read(linear, payload, offset, &mut buffer)?;
+        let length = match protocol {
+            FRAGMENT => {
+                let mut buffer = [0; 2];
+                // The offset counts units of 8 bytes and lies above three bits of flags, so that masking
+                // these gives bytes.
+                let fragment =
+                    u16::from_be_bytes(*read(linear, payload, offset + 2, &mut buffer)?) & !7;
+                if fragment != 0 {
+                    // What follows is the middle of something; what it is a fragment of is only known
+                    // when no further extension header comes first.
+                    return (!is_extension(next)).then_some(Transport {
+                        protocol: next,
+                        offset,
+                        fragment,
+                    });
+                }
+                8
+            }
+            // RFC 4302, section 2.2: in units of 4 bytes, less 2.
+            AUTHENTICATION => (usize::from(length) + 2) * 4,
+            // RFC 8200, section 4: in units of 8 bytes, not counting the first.
+            _ => (usize::from(length) + 1) * 8,
+        };
+        if len.checked_sub(offset)? < length {
+            return None;
+        }
+        protocol = next;
+        offset += length;
+    }
+    None
+}
+
+/// Whether the walk goes on behind a header of this number. "No next header" ends it, as a protocol does.
+fn is_extension(protocol: u8) -> bool {
+    matches!(
+        protocol,
+        HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION
+    )
+}

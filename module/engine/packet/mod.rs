@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A packet as rules see it: parsed once a hook, every header reached through checked views.
+//!
+//! Headers are never trusted to be there. A view is asked for with [`Body::header`], which answers `None`
+//! past the end of the packet; what a rule makes of that is the rule's business (most drop the packet, as
+//! iptables does, since a packet that can't be judged must not pass).
+
+mod ipv4;
+mod ipv6;
+#[cfg(any(test, MODULE))]
+mod tests;
+
+pub use ipv4::parse as parse_v4;
+pub use ipv6::parse as parse_v6;
+pub use ipv6::V6;
+
+use super::text::Str;
+
+/// An address family, with the number that netfilter gives it (NFPROTO_*).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Family {
+    /// IPv4.
+    V4 = 2,
+    /// IPv6.
+    V6 = 10,
+}
+
+impl Family {
+    /// Both families.
+    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// The family that netfilter gives this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| *family as u8 == number)
+    }
+
+    /// The family's name in rulesets and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        }
+    }
+
+    /// The length of an address in bits.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::V4 => 32,
+            Self::V6 => 128,
+        }
+    }
+}
+
+/// A point in the network stack where packets are judged, numbered as netfilter does (NF_INET_*).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Hook {
+    /// Every packet that came in, before routing.
+    PreRouting = 0,
+    /// A packet for this machine.
+    LocalIn = 1,
+    /// A packet that is routed through.
+    Forward = 2,
+    /// A packet that this machine made.
+    LocalOut = 3,
+    /// Every packet that goes out, after routing.
+    PostRouting = 4,
+}
+
+impl Hook {
+    /// The hooks in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::PreRouting,
+        Self::LocalIn,
+        Self::Forward,
+        Self::LocalOut,
+        Self::PostRouting,
+    ];
+
+    /// The hook with this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The name of the built-in chain that packets enter at this hook.
+    pub const fn chain(self) -> &'static str {
+        match self {
+            Self::PreRouting => "PREROUTING",
+            Self::LocalIn => "INPUT",
+            Self::Forward => "FORWARD",
+            Self::LocalOut => "OUTPUT",
+            Self::PostRouting => "POSTROUTING",
+        }
+    }
+
+    /// The hook whose built-in chain has this name.
+    pub fn from_chain(name: &[u8]) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|hook| hook.chain().as_bytes() == name)
+    }
+
+    /// Whether a packet has an input interface here.
+    pub const fn has_input(self) -> bool {
+        matches!(self, Self::PreRouting | Self::LocalIn | Self::Forward)
+    }
+
+    /// Whether a packet has an output interface here.
+    pub const fn has_output(self) -> bool {
+        matches!(self, Self::Forward | Self::LocalOut | Self::PostRouting)
+    }
+}
+
+/// Transport protocols by their IANA numbers, as far as code names them.
+pub mod protocol {
+    /// Internet Control Message Protocol (RFC 792).
+    pub const ICMP: u8 = 1;
+    /// Transmission Control Protocol (RFC 9293).
+    pub const TCP: u8 = 6;
+    /// User Datagram Protocol (RFC 768).
+    pub const UDP: u8 = 17;
+    /// Datagram Congestion Control Protocol (RFC 4340).
+    pub const DCCP: u8 = 33;
+    /// ICMP for IPv6 (RFC 4443).
+    pub const ICMPV6: u8 = 58;
+    /// Stream Control Transmission Protocol (RFC 9260).
+    pub const SCTP: u8 = 132;
+    /// UDP-Lite (RFC 3828).
+    pub const UDPLITE: u8 = 136;
+}
+
+/// Why the engine drops a packet. Each has a counter of its own, so that no drop goes unexplained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum DropReason {
+    /// A rule's target is DROP.
+    Rule = 0,
+    /// No rule decided, and the chain's policy is DROP.
+    Policy = 1,
+    /// The IP header is shorter than it must be, or contradicts itself.
+    MalformedHeader = 2,
+    /// The chain of IPv6 extension headers is cut off or too long, and a rule asks for the protocol.
+    MalformedExtensions = 3,
+    /// The transport header that a rule asks for is cut off.
+    TruncatedTransport = 4,
+    /// A fragment would overwrite the flags of a TCP header (RFC 1858).
+    TinyFragment = 5,
+    /// The TCP header gives itself less than its minimum length.
+    MalformedTcp = 6,
+    /// Chains nested deeper than a commit allows: a ruleset that should not exist.
+    TooDeep = 7,
+}
+
+impl DropReason {
+    /// How many reasons there are.
+    pub const COUNT: usize = 8;
+
+    /// The reasons in the order of their numbers.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Rule,
+        Self::Policy,
+        Self::MalformedHeader,
+        Self::MalformedExtensions,
+        Self::TruncatedTransport,
+        Self::TinyFragment,
+        Self::MalformedTcp,
+        Self::TooDeep,
+    ];
+
+    /// The reason's name in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Policy => "policy",
+            Self::MalformedHeader => "malformed-header",
+            Self::MalformedExtensions => "malformed-extension-headers",
+            Self::TruncatedTransport => "truncated-transport-header",
+            Self::TinyFragment => "tiny-fragment",
+            Self::MalformedTcp => "malformed-tcp-header",
+            Self::TooDeep => "chains-too-deep",
+        }
+    }
+}
+
+/// The bytes of a packet that lie outside its linear area, or all of them: the slow way in.
+pub trait Payload {
+    /// Copies the bytes at `offset` from the network header; `false` when they are not all there.
+    fn copy(&self, offset: usize, to: &mut [u8]) -> bool;
+}
+
+impl Payload for &[u8] {
+    fn copy(&self, offset: usize, to: &mut [u8]) -> bool {
+        let from = offset
+            .checked_add(to.len())
+            .and_then(|end| self.get(offset..end));
+        match from {
+            Some(from) => {
+                to.copy_from_slice(from);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// The name of a network interface, padded with zeros as `struct net_device` holds it, as two words in
+/// memory order: names are compared under a mask, a word at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceName(pub [u64; 2]);
+
+impl DeviceName {
+    /// The longest name, in bytes (IFNAMSIZ - 1).
+    pub const MAX: usize = 15;
+
+    /// Takes over a name as the kernel holds it; bytes after the first zero are ignored.
+    pub fn new(name: [u8; 16]) -> Self {
+        let mut ended = false;
+        let clean = name.map(|byte| {
+            ended |= byte == 0;
+            if ended {
+                0
+            } else {
+                byte
+            }
+        });
+        Self::from_clean(clean)
+    }
+
+    /// The name of an interface, or its beginning, from text; `None` when it is too long.
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        let text: Str<{ Self::MAX }> = Str::new(text)?;
+        let mut name = [0; 16];
+        name.get_mut(..text.as_bytes().len())?
+            .copy_from_slice(text.as_bytes());
+        Some(Self::from_clean(name))
+    }
+
+    /// The name's bytes, without the padding.
+    pub fn text(&self) -> Str<16> {
+        let [a, b] = self.0.map(u64::to_ne_bytes);
+        let mut name = [0; 16];
+        for (to, from) in name.iter_mut().zip(a.into_iter().chain(b)) {
+            *to = from;
+        }
+        Str::new(name.split(|byte| *byte == 0).next().unwrap_or_default()).unwrap_or_default()
+    }
+
+    fn from_clean(name: [u8; 16]) -> Self {
+        let word = |from: usize| {
+            let mut bytes = [0; 8];
+            for (to, from) in bytes.iter_mut().zip(name.iter().skip(from)) {
+                *to = *from;
+            }
+            u64::from_ne_bytes(bytes)
+        };
+        Self([word(0), word(8)])
+    }
+}
+
+/// What a hook hands over: where the packet is, and its bytes from the network header on.
+pub struct Input<'a> {
+    /// The hook that the packet is at.
+    pub hook: Hook,
+    /// The bytes of the packet that lie in one piece, from the network header on.
+    pub linear: &'a [u8],
+    /// The way to all its bytes.
+    pub payload: &'a dyn Payload,
+    /// The packet's length in bytes, from the network header on.
+    pub len: u32,
+    /// The interface that it came in by; empty where there is none.
+    pub input: DeviceName,
+    /// The interface that it goes out by; empty where there is none.
+    pub output: DeviceName,
+    /// The packet's mark.
+    pub mark: u32,
+}
+
+/// Where a packet's transport header is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transport {
+    /// The protocol's number.
+    pub protocol: u8,
+    /// Bytes from the network header to the transport header; meaningless in a later fragment.
+    pub offset: usize,
+    /// How far into the original packet this fragment begins, in bytes. Zero in a packet that is whole
+    /// and in a first fragment: those have the transport header.
+    pub fragment: u16,
+}
+
+/// A parsed packet; `A` is an address as its family compares it.
+pub struct Packet<'a, A> {
+    /// The source address.
+    pub source: A,
+    /// The destination address.
+    pub destination: A,
+    /// All that is the same for both families.
+    pub body: Body<'a>,
+}
+
+/// The part of a parsed packet that does not depend on the family.
+pub struct Body<'a> {
+    input: Input<'a>,
+    /// The family of the packet.
+    pub family: Family,
+    /// The packet's mark, as rules have left it.
+    pub mark: u32,
+    /// Where the transport header is; `None` when the headers before it are damaged.
+    pub transport: Option<Transport>,
+}
+
+impl<'a> Body<'a> {
+    /// The hook that the packet is at.
+    #[inline]
+    pub fn hook(&self) -> Hook {
+        self.input.hook
+    }
+
+    /// The packet's length in bytes, from the network header on.
+    #[inline]
+    pub fn len(&self) -> u32 {
+        self.input.len
+    }
+
+    /// The interface that the packet came in by.
+    #[inline]
+    pub fn input(&self) -> &DeviceName {
+        &self.input.input
+    }
+
+    /// The interface that the packet goes out by.
+    #[inline]
+    pub fn output(&self) -> &DeviceName {
+        &self.input.output
+    }
+
+    /// The `N` bytes at `offset` from the network header: in place where they lie in one piece, else
+    /// copied to `buffer`. `None` when the packet ends before.
+    #[inline]
+    pub fn header<'b, const N: usize>(
+        &'b self,
+        offset: usize,
+        buffer: &'b mut [u8; N],
+    ) -> Option<&'b [u8; N]> {
+        read(self.input.linear, self.input.payload, offset, buffer)
+    }
+
+    /// Fills `buffer` with the bytes at `offset` from the network header; `false` when the packet ends
+    /// before.
+    pub fn copy(&self, offset: usize, buffer: &mut [u8]) -> bool {
+        (&self.input.linear).copy(offset, buffer) || self.input.payload.copy(offset, buffer)
+    }
+}
+
+/// See [`Body::header`].
+#[inline]
+fn read<'b, const N: usize>(
+    linear: &'b [u8],
+    payload: &dyn Payload,
+    offset: usize,
+    buffer: &'b mut [u8; N],
+) -> Option<&'b [u8; N]> {
+    if let Some(found) = linear
+        .get(offset..)
+        .and_then(|rest| rest.first_chunk::<N>())
+    {
+        return Some(found);
+    }
+    payload.copy(offset, buffer).then_some(&*buffer)
+}

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0
+//! From the model to the program, and what only shows when all chains are there: jumps to nowhere, circles,
+//! nesting too deep, targets at hooks where they can't work.
+//!
+//! The chains of a table are a graph whose edges are jumps. One depth-first walk visits each chain and each
+//! edge once: a chain met again while its own walk is not finished closes a circle, and a chain that is
+//! finished has a known height (how many jumps deep packets get below it), so that a graph in which 2^n ways
+//! lead from top to bottom still costs one visit a rule. The walk keeps its own stack: the kernel's is small.
+//! A second pass, in the order that the first one found (callers before callees), spreads from each built-in
+//! chain to the chains below it the hook that packets come from.
+
+use super::error::{Error, Kind, Place};
+use super::model::{Chain, Model, Prefix, Rule, Table};
+use super::program::{
+    ask, Action, Address, DevicePattern, Devices, Entrance, Line, Program, Rules, Slot, MAX_DEPTH,
+};
+use super::targets::Target;
+use crate::alloc::{KVVec, GFP_KERNEL};
+use crate::engine::packet::{DeviceName, Family, Hook, V6};
+use crate::uapi::field::Not;
+use core::net::IpAddr;
+
+impl Program {
+    /// Makes the program of a model.
+    ///
+    /// # Errors
+    ///
+    /// Names the first rule that can't be; nothing is kept of the attempt.
+    pub fn compile(model: &Model) -> Result<Self, Error> {
+        let mut program = Self::empty();
+        for table in &model.tables {
+            Graph::new(table)?.check()?;
+            match table.family {
+                Family::V4 => add_table(&mut program.v4, &mut program.slots, table)?,
+                Family::V6 => add_table(&mut program.v6, &mut program.slots, table)?,
+            }
+        }
+        Ok(program)
+    }
+}
+
+/// An error in a rule of a table; `rule` counts from 0.
+fn blame(table: &Table, chain: &Chain, rule: usize, kind: Kind) -> Error {
+    let rule = u32::try_from(rule)
+        .ok()
+        .and_then(|rule| rule.checked_add(1))
+        .unwrap_or_default();
+    Error {
+        kind,
+        place: Some(Place {
+            family: table.family,
+            table: table.name,
+            chain: chain.name,
+            rule,
+        }),
+    }
+}
+
+/// A number that counts `what` in the program.
+fn number(index: usize) -> Result<u32, Error> {
+    u32::try_from(index).map_err(|_| Error {
+        kind: Kind::TooMany,
+        place: None,
+    })
+}
+
+/// How far the walk has come with a chain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    Unseen,
+    Open,
+    Done { height: usize },
+}
+
+/// The chains of a table as the walk sees them.
+struct Graph<'a> {
+    table: &'a Table,
+    visits: KVVec<Visit>,
+    /// Finished chains, callees before callers.
+    order: KVVec<usize>,
+}
+
+/// A chain that the walk is in.
+struct Step {
+    chain: usize,
+    /// The next rule to look at.
+    rule: usize,
+    /// The height found so far.
+    height: usize,
+}
+
+impl<'a> Graph<'a> {
+    fn new(table: &'a Table) -> Result<Self, Error> {
+        let visits = KVVec::from_elem(Visit::Unseen, table.chains.len(), GFP_KERNEL)?;
+        Ok(Self {
+            table,
+            visits,
+            order: KVVec::new(),
+        })
+    }
+
+    fn check(mut self) -> Result<(), Error> {
+        for chain in 0..self.table.chains.len() {
+            self.visit(chain)?;
+        }
+        self.check_hooks()
+    }
+
+    /// The chain that a rule leads to, and how much deeper a packet is there.
+    fn edge(&self, chain: &Chain, rule: usize) -> Result<Option<(usize, usize)>, Error> {
+        let Some(entry) = chain.rules.get(rule) else {
+            return Ok(None);
+        };
+        let (name, deeper) = match &entry.rule.target {
+            Target::Jump(name) => (name, 1),
+            Target::Goto(name) => (name, 0),
+            _ => return Ok(None),
+        };
+        let callee = self
+            .table
+            .find(name)
+            .ok_or_else(|| blame(self.table, chain, rule, Kind::NoTarget))?;
+        match self.table.chains.get(callee) {
+            Some(callee) if callee.base.is_some() => {
+                Err(blame(self.table, chain, rule, Kind::JumpToBuiltIn))
+            }
+            _ => Ok(Some((callee, deeper))),
+        }
+    }
+
+    /// Walks all that is below a chain, and the chain.
+    fn visit(&mut self, start: usize) -> Result<(), Error> {
+        if self.visits.get(start) != Some(&Visit::Unseen) {
+            return Ok(());
+        }
+        let mut stack: KVVec<Step> = KVVec::new();
+        self.open(&mut stack, start)?;
+        while let Some(step) = stack.last_mut() {
+            let Some(chain) = self.table.chains.get(step.chain) else {
+                break;
+            };
+            if step.rule == chain.rules.len() {
+                let (index, height) = (step.chain, step.height);
+                if let Some(visit) = self.visits.get_mut(index) {
+                    *visit = Visit::Done { height };
+                }
+                self.order.push(index, GFP_KERNEL)?;
+                stack.pop();
+                continue;
+            }
+            let Some((callee, deeper)) = self.edge(chain, step.rule)? else {
+                step.rule += 1;
+                continue;
+            };
+            match self.visits.get(callee) {
+                Some(Visit::Done { height }) => {
+                    step.height = step.height.max(height + deeper);
+                    if step.height > MAX_DEPTH {
+                        return Err(blame(self.table, chain, step.rule, Kind::TooDeep));
+                    }
+                    step.rule += 1;
+                }
+                // The rule is looked at again when the callee is finished.
+                Some(Visit::Unseen) => self.open(&mut stack, callee)?,
+                _ => return Err(blame(self.table, chain, step.rule, Kind::Loop)),
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, stack: &mut KVVec<Step>, chain: usize) -> Result<(), Error> {
+        if let Some(visit) = self.visits.get_mut(chain) {
+            *visit = Visit::Open;
+        }
+        Ok(stack.push(
+            Step {
+                chain,
+                rule: 0,
+                height: 0,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Refuses targets that packets reach from hooks where they can't work.
+    fn check_hooks(&self) -> Result<(), Error> {
+        let mut hooks: KVVec<u8> = KVVec::from_elem(0, self.table.chains.len(), GFP_KERNEL)?;
+        for &index in self.order.iter().rev() {
+            let Some(chain) = self.table.chains.get(index) else {
+                continue;
+            };
+            let own = chain.base.map_or(0, |base| 1 << base.hook as u8);
+            let reached = hooks.get(index).copied().unwrap_or_default() | own;
+            for (number, entry) in chain.rules.iter().enumerate() {
+                for hook in Hook::ALL
+                    .into_iter()
+                    .filter(|hook| reached & 1 << *hook as u8 != 0)
+                {
+                    check_hook(&entry.rule, hook, chain.base.is_some())
+                        .map_err(|kind| blame(self.table, chain, number, kind))?;
+                }
+                if let Some((callee, _)) = self.edge(chain, number)? {
+                    if let Some(callee) = hooks.get_mut(callee) {
+                        *callee |= reached;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what can't be in a rule that packets reach from `hook`. Interfaces are held against the hook in
+/// built-in chains only, as iptables does: a chain that several hooks share may ask for either.
+fn check_hook(rule: &Rule, hook: Hook, built_in: bool) -> Result<(), Kind> {
+    if built_in && rule.input.is_some() && !hook.has_input() {
+        return Err(Kind::NoInput);
+    }
+    if built_in && rule.output.is_some() && !hook.has_output() {
+        return Err(Kind::NoOutput);
+    }
+    rule.target.check_hook(hook).map_err(Kind::Extension)
+}
+
+/// An address that a prefix of the right family has.
+trait FromIp: Address {
+    fn from_ip(address: IpAddr) -> Self;
+}
+
+impl FromIp for u32 {
+    fn from_ip(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(_) => 0,
+        }
+    }
+}
+
+impl FromIp for V6 {
+    fn from_ip(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V6(address) => address.into(),
+            IpAddr::V4(_) => Self::default(),
+        }
+    }
+}
+
+/// Adds the chains of a table to the rules of its family.
+fn add_table<A: FromIp>(
+    rules: &mut Rules<A>,
+    slots: &mut KVVec<Slot>,
+    table: &Table,
+) -> Result<(), Error> {
+    let first_chain = rules.chains.len();
+    for chain in &table.chains {
+        let index = number(rules.chains.len())?;
+        if let Some(base) = chain.base {
+            let slot = number(slots.len())?;
+            slots.push(
+                Slot {
+                    handle: base.handle,
+                    initial: base.initial,
+                },
+                GFP_KERNEL,
+            )?;
+            if let Some(entrances) = rules.hooks.get_mut(base.hook as usize) {
+                entrances.push(
+                    Entrance {
+                        chain: index,
+                        policy: base.policy,
+                        slot,
+                    },
+                    GFP_KERNEL,
+                )?;
+            }
+        }
+        let start = number(rules.lines.len())?;
+        for entry in &chain.rules {
+            let slot = number(slots.len())?;
+            slots.push(
+                Slot {
+                    handle: entry.handle,
+                    initial: entry.initial,
+                },
+                GFP_KERNEL,
+            )?;
+            let callee = match entry.rule.target.chain() {
+                // Found by the graph before; a chain that is not there could only be an empty one.
+                Some(name) => number(table.find(name).unwrap_or_default() + first_chain)?,
+                None => 0,
+            };
+            let line = line(rules, &entry.rule, slot, callee)?;
+            rules.lines.push(line, GFP_KERNEL)?;
+        }
+        let end = number(rules.lines.len())?;
+        rules.chains.push(start..end, GFP_KERNEL)?;
+    }
+    Ok(())
+}
+
+/// Makes the line of a rule, and adds its matches and interfaces.
+fn line<A: FromIp>(
+    rules: &mut Rules<A>,
+    rule: &Rule,
+    slot: u32,
+    callee: u32,
+) -> Result<Line<A>, Error> {
+    let mut asks = 0;
+    let mut address = |prefix: Option<Not<Prefix>>, negated: u16| match prefix {
+        Some(prefix) => {
+            if prefix.not {
+                asks |= negated;
+            }
+            (
+                A::from_ip(prefix.value.address),
+                A::from_ip(prefix.value.mask),
+            )
+        }
+        None => (A::default(), A::default()),
+    };
+    let (source, source_mask) = address(rule.source, ask::NOT_SOURCE);
+    let (destination, destination_mask) = address(rule.destination, ask::NOT_DESTINATION);
+
+    let protocol = rule.protocol.filter(|protocol| protocol.value != 0);
+    if let Some(protocol) = protocol {
+        asks |= ask::PROTOCOL | if protocol.not { ask::NOT_PROTOCOL } else { 0 };
+    }
+    if let Some(fragment) = rule.fragment {
+        asks |= if fragment.not {
+            ask::NOT_FRAGMENT
+        } else {
+            ask::FRAGMENT
+        };
+    }
+
+    let devices = number(rules.devices.len())?;
+    if rule.input.is_some() || rule.output.is_some() {
+        asks |= ask::DEVICES;
+        let pattern = |device: Option<Not<super::model::Device>>| match device {
+            Some(device) => DevicePattern {
+                name: device.value.name,
+                mask: device_mask(device.value.name, device.value.any_ending),
+                not: device.not,
+            },
+            None => DevicePattern::default(),
+        };
+        let devices = Devices {
+            input: pattern(rule.input),
+            output: pattern(rule.output),
+        };
+        rules.devices.push(devices, GFP_KERNEL)?;
+    }
+
+    let matches = rules.matches.len();
+    for item in &rule.matches.0 {
+        if item.asks() {
+            asks |= ask::MATCHES;
+            rules.matches.push(item.try_clone()?, GFP_KERNEL)?;
+        }
+    }
+    let match_count = u8::try_from(rules.matches.len() - matches).map_err(|_| Error {
+        kind: Kind::TooMany,
+        place: None,
+    })?;
+
+    let action = match &rule.target {
+        Target::Continue => Action::Continue,
+        Target::Accept => Action::Accept,
+        Target::Drop => Action::Drop,
+        Target::Return => Action::Return,
+        Target::Jump(_) => Action::Jump(callee),
+        Target::Goto(_) => Action::Goto(callee),
+        Target::Reject(reject) => Action::Reject(*reject),
+        Target::Log(log) => {
+            let index = number(rules.logs.len())?;
+            rules.logs.push(*log, GFP_KERNEL)?;
+            Action::Log(index)
+        }
+        Target::Mark(set_mark) => Action::Mark(*set_mark),
+    };
+    Ok(Line {
+        source,
+        source_mask,
+        destination,
+        destination_mask,
+        asks,
+        protocol: protocol.map_or(0, |protocol| protocol.value),
+        match_count,
+        matches: number(matches)?,
+        devices,
+        slot,
+        action,
+    })
+}
+
+/// The bytes of a name that count: all of it with its end, or only what is given.
+fn device_mask(name: DeviceName, any_ending: bool) -> [u64; 2] {
+    if any_ending {
+        name.0.map(|word| {
+            u64::from_ne_bytes(
+                word.to_ne_bytes()
+                    .map(|byte| if byte == 0 { 0 } else { u8::MAX }),
+            )
+        })
+    } else {
+        [u64::MAX; 2]
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The matches: what a rule can ask of a packet. One file each; to add one, see docs/extending.md.
+
+mod comment;
+mod icmp;
+mod mark;
+mod multiport;
+mod ports;
+mod tcp;
+mod udp;
+
+pub use comment::Comment;
+pub use icmp::{Icmp, Icmpv6, TypeCode};
+pub use mark::{Mark, Masked};
+pub use multiport::{Multiport, Ports, Side};
+pub use ports::PortRange;
+pub use tcp::{Tcp, TcpFlags};
+pub use udp::Udp;
+
+use super::model::Rule;
+use crate::alloc::AllocError;
+use crate::choice;
+use crate::engine::packet::{Body, DropReason, Family};
+
+/// What a match says of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does not hold.
+    No,
+    /// It holds.
+    Yes,
+    /// It can't be told, and such a packet must not pass.
+    Drop(DropReason),
+}
+
+impl From<bool> for Outcome {
+    #[inline]
+    fn from(holds: bool) -> Self {
+        if holds {
+            Self::Yes
+        } else {
+            Self::No
+        }
+    }
+}
+
+/// What every match can do beside travelling over netlink.
+pub trait Matcher: Sized {
+    /// Whether the match asks anything of a packet; one that does not is left out of the program.
+    const ASKS: bool = true;
+
+    /// Checks that the match can stand in `rule`; says what is wrong otherwise.
+    fn check(&self, family: Family, rule: &Rule) -> Result<(), &'static str>;
+
+    /// Whether the match holds of a packet.
+    fn test(&self, packet: &Body<'_>) -> Outcome;
+
+    /// A copy of the match.
+    fn try_clone(&self) -> Result<Self, AllocError>;
+}
+
+/// Declares the enumeration of matches, and what it hands on to the one inside.
+macro_rules! matches {
+    ($( $(#[$doc:meta])* $id:literal $variant:ident $attr:literal, )*) => {
+        choice! {
+            /// A match.
+            #[derive(Debug, PartialEq, Eq)]
+            pub enum Match, "match-attrs" {
+                $( $(#[$doc])* $id $variant $attr ($variant), )*
+            }
+        }
+
+        impl Match {
+            /// See [`Matcher::check`].
+            pub fn check(&self, family: Family, rule: &Rule) -> Result<(), &'static str> {
+                match self {
+                    $( Self::$variant(inner) => inner.check(family, rule), )*
+                }
+            }
+
+            /// See [`Matcher::test`].
+            #[inline]
+            pub fn test(&self, packet: &Body<'_>) -> Outcome {
+                match self {
+                    $( Self::$variant(inner) => inner.test(packet), )*
+                }
+            }
+
+            /// See [`Matcher::ASKS`].
+            pub fn asks(&self) -> bool {
+                match self {
+                    $( Self::$variant(_) => $variant::ASKS, )*
+                }
+            }
+
+            /// See [`Matcher::try_clone`].
+            pub fn try_clone(&self) -> Result<Self, AllocError> {
+                match self {
+                    $( Self::$variant(inner) => inner.try_clone().map(Self::$variant), )*
+                }
+            }
+        }
+    };
+}
+
+matches! {
+    /// Ports, flags and options of TCP.
+    1 Tcp "tcp",
+    /// Ports of UDP.
+    2 Udp "udp",
+    /// Type and code of ICMP.
+    3 Icmp "icmp",
+    /// Type and code of ICMPv6.
+    4 Icmpv6 "icmpv6",
+    /// Lists of ports.
+    5 Multiport "multiport",
+    /// The packet's mark.
+    6 Mark "mark",
+    /// A remark of the person who wrote the rule.
+    7 Comment "comment",
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Rules: what they say ([`model`]), how they change ([`transaction`]), what a packet meets ([`program`]).
+//!
+//! ```text
+//! text or netlink -> Op -> transaction::apply -> Model -> program::compile -> Program -> evaluate
+//! ```
+//!
+//! The model is what a person wrote and gets back; the program is the same in the form that a packet walks.
+//! Both are immutable once made, so the kernel publishes them with one pointer and readers take no lock.
+
+pub mod choice;
+pub mod compile;
+pub mod error;
+pub mod evaluate;
+pub mod matches;
+pub mod model;
+pub mod program;
+pub mod targets;
+#[cfg(any(test, MODULE))]
+mod tests;
+pub mod transaction;
+
+pub use error::{Error, Kind, Place};
+pub use evaluate::{Env, Verdict};
+pub use matches::{Masked, Match};
+pub use model::{Counters, Model, Policy, Rule};
+pub use program::Program;
+pub use targets::Target;
+pub use transaction::Op;

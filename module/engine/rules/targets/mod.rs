@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The targets: what a rule does with a packet. One file each; to add one, see docs/extending.md.
+
+mod log;
+mod mark;
+mod reject;
+
+pub use log::{Log, Prefix};
+pub use mark::SetMark;
+pub use reject::Reject;
+
+use super::model::Rule;
+use crate::choice;
+use crate::engine::packet::{Family, Hook};
+use crate::engine::text::Name;
+use crate::uapi::attr::{Attr, Error, Full, Writer};
+use crate::uapi::field::{Field, Kind, Set};
+
+choice! {
+    /// What happens to a packet of which all holds that a rule asks.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Target, "target-attrs" {
+        /// Nothing: the rule only counts.
+        1 Continue "continue",
+        /// The packet passes the table.
+        2 Accept "accept",
+        /// The packet is dropped.
+        3 Drop "drop",
+        /// The chain is left.
+        4 Return "return",
+        /// Another chain is walked, and then the rest of this one (`-j`).
+        5 Jump "jump" (Name),
+        /// Another chain is walked instead of the rest of this one (`-g`).
+        6 Goto "goto" (Name),
+        /// The packet is dropped, and its sender told.
+        7 Reject "reject" (Reject),
+        /// The packet is written to the log.
+        8 Log "log" (Log),
+        /// The packet's mark is changed.
+        9 Mark "set-mark" (SetMark),
+    }
+}
+
+impl Target {
+    /// The chain that the target leads to.
+    pub fn chain(&self) -> Option<&Name> {
+        match self {
+            Self::Jump(chain) | Self::Goto(chain) => Some(chain),
+            _ => None,
+        }
+    }
+
+    /// Checks that the target can stand in `rule`; says what is wrong otherwise.
+    pub fn check(&self, family: Family, rule: &Rule) -> Result<(), &'static str> {
+        match self {
+            Self::Reject(reject) => reject.check(family, rule),
+            Self::Log(log) => log.check(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the target can be reached from this hook; says what is wrong otherwise.
+    pub fn check_hook(&self, hook: Hook) -> Result<(), &'static str> {
+        match (self, hook) {
+            (Self::Reject(_), Hook::PreRouting | Hook::PostRouting) => {
+                Err("REJECT needs INPUT, FORWARD or OUTPUT")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+static TARGETS: Set = Target::SET;
+
+impl Field for Target {
+    const KIND: Kind = Kind::Nest(&TARGETS);
+
+    fn absent() -> Option<Self> {
+        Some(Self::Continue)
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        to.nest(id, |to| self.encode(to))
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        let mut attributes = from.nested();
+        match (attributes.next(), attributes.next()) {
+            (Some(target), None) => Self::decode(&target?),
+            _ => Err(from.invalid("a rule has one target")),
+        }
+    }
+}

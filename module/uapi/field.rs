@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How a value becomes an attribute, and how a structure of values becomes a set of attributes.
+//!
+//! [`wire!`](crate::wire) declares a structure and its attributes in one place; from that follow the codec,
+//! the kernel's netlink policy and the test that holds `oxtables.yaml` to it. Attribute 1 of every such set
+//! is `invert`: a mask with bit N set where the value of attribute N is negated (`!` in a rule).
+
+use super::attr::{Attr, Errno, Error, Full, Reader, Writer};
+use crate::alloc::{AllocError, KVec, GFP_KERNEL};
+use crate::engine::packet::DeviceName;
+use crate::engine::text::Str;
+
+/// The attribute that tells which values of its set are negated.
+pub const INVERT: u16 = 1;
+/// The highest attribute number a set made by `wire!` may use: a bit of `invert` each.
+pub const MAX_ID: u16 = 31;
+
+/// What an attribute's data is.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Present or not, without data.
+    Flag,
+    /// A number of 8 bits.
+    U8,
+    /// A number of 16 bits in host order.
+    U16,
+    /// A number of 32 bits in host order.
+    U32,
+    /// A signed number of 32 bits in host order.
+    S32,
+    /// A number of 64 bits in host order.
+    U64,
+    /// A text with a zero byte at its end; its longest length in bytes, without that.
+    Text(u16),
+    /// Bytes with no meaning to netlink; their greatest number.
+    Bytes(u16),
+    /// Further attributes.
+    Nest(&'static Set),
+}
+
+/// One attribute of a set.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// The attribute's number.
+    pub id: u16,
+    /// The name of the field that it carries.
+    pub name: &'static str,
+    /// What its data is.
+    pub kind: Kind,
+}
+
+/// The attributes that may stand together.
+#[derive(Clone, Copy, Debug)]
+pub struct Set {
+    /// The set's name in the YNL specification.
+    pub name: &'static str,
+    /// Its attributes, by rising number.
+    pub attributes: &'static [Spec],
+}
+
+/// A structure that is a set of attributes.
+pub trait Wire: Sized {
+    /// The attributes.
+    const SET: Set;
+    /// Writes the attributes.
+    fn encode(&self, to: &mut Writer) -> Result<(), Full>;
+    /// Reads the attributes that `owner` holds.
+    fn decode(owner: &Attr<'_>) -> Result<Self, Error>;
+}
+
+/// A value that is one attribute, or none.
+pub trait Field: Sized {
+    /// What the attribute's data is.
+    const KIND: Kind;
+    /// The value when the attribute is not there; `None` where it must be.
+    fn absent() -> Option<Self>;
+    /// Writes the attribute, if there is one.
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full>;
+    /// Reads the attribute.
+    fn get(from: &Attr<'_>) -> Result<Self, Error>;
+    /// Whether the value is negated.
+    fn inverted(&self) -> bool {
+        false
+    }
+    /// Negates the value; `false` where it can't be.
+    fn invert(&mut self) -> bool {
+        false
+    }
+}
+
+macro_rules! number {
+    ($($type:ty, $kind:ident;)*) => {$(
+        impl Field for $type {
+            const KIND: Kind = Kind::$kind;
+
+            fn absent() -> Option<Self> {
+                None
+            }
+
+            fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+                to.put(id, &self.to_ne_bytes())
+            }
+
+            fn get(from: &Attr<'_>) -> Result<Self, Error> {
+                match from.data.try_into() {
+                    Ok(bytes) => Ok(Self::from_ne_bytes(bytes)),
+                    Err(_) => Err(from.invalid("number of the wrong length")),
+                }
+            }
+        }
+    )*};
+}
+
+number! {
+    u8, U8;
+    u16, U16;
+    u32, U32;
+    i32, S32;
+    u64, U64;
+}
+
+impl Field for bool {
+    const KIND: Kind = Kind::Flag;
+
+    fn absent() -> Option<Self> {
+        Some(false)
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        if *self {
+            to.put(id, &[])?;
+        }
+        Ok(())
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        if from.data.is_empty() {
+            Ok(true)
+        } else {
+            Err(from.invalid("flag with data"))
+        }
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    const KIND: Kind = T::KIND;
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        self.as_ref().map_or(Ok(()), |value| value.put(id, to))
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        T::get(from).map(Some)
+    }
+
+    fn inverted(&self) -> bool {
+        self.as_ref().is_some_and(T::inverted)
+    }
+
+    fn invert(&mut self) -> bool {
+        self.as_mut().is_some_and(T::invert)
+    }
+}
+
+/// Reads a text that ends with a zero byte and has no other.
+fn text<'a>(from: &Attr<'a>) -> Result<&'a [u8], Error> {
+    match from.data.split_last() {
+        Some((0, text)) if !text.contains(&0) => Ok(text),
+        _ => Err(from.invalid("text must end with its only zero byte")),
+    }
+}
+
+/// The longest text that an attribute carries, in bytes.
+const MAX_TEXT: usize = 1024;
+
+/// Writes a text with its zero byte.
+fn put_text(id: u16, text: &[u8], to: &mut Writer) -> Result<(), Full> {
+    let mut buffer = [0; MAX_TEXT + 1];
+    buffer
+        .get_mut(..text.len())
+        .ok_or(Full::Limit)?
+        .copy_from_slice(text);
+    to.put(id, buffer.get(..=text.len()).ok_or(Full::Limit)?)
+}
+
+impl<const N: usize> Field for Str<N> {
+    const KIND: Kind = Kind::Text(N as u16);
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        put_text(id, self.as_bytes(), to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        Self::new(text(from)?).ok_or(from.error(Errno::Range, "text is too long"))
+    }
+}
+
+/// A text on the heap, of at most `N` bytes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Text<const N: usize>(KVec<u8>);
+
+impl<const N: usize> Text<N> {
+    /// Takes a text over; `None` when it is too long or holds a zero byte, or there is no memory.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        if text.len() > N || text.contains(&0) {
+            return None;
+        }
+        let mut bytes = KVec::new();
+        bytes.extend_from_slice(text, GFP_KERNEL).ok()?;
+        Some(Self(bytes))
+    }
+
+    /// The bytes of the text.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A copy of the text.
+    pub fn try_clone(&self) -> Result<Self, AllocError> {
+        let mut bytes = KVec::new();
+        bytes.extend_from_slice(&self.0, GFP_KERNEL)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl<const N: usize> Field for Text<N> {
+    const KIND: Kind = Kind::Text(N as u16);
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        put_text(id, &self.0, to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        let text = text(from)?;
+        if text.len() > N {
+            return Err(from.error(Errno::Range, "text is too long"));
+        }
+        let mut bytes = KVec::new();
+        bytes.extend_from_slice(text, GFP_KERNEL)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Field for DeviceName {
+    const KIND: Kind = Kind::Text(Self::MAX as u16);
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        put_text(id, self.text().as_bytes(), to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        Self::from_text(text(from)?).ok_or(from.error(Errno::Range, "interface name is too long"))
+    }
+}
+
+/// A structure in an attribute of its own.
+impl<T: Wire> Field for T {
+    const KIND: Kind = Kind::Nest(&T::SET);
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        to.nest(id, |to| self.encode(to))
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        T::decode(from)
+    }
+}
+
+/// The attributes of one set, each at most once: what `wire!` decodes from.
+pub struct Found<'a> {
+    attributes: [Option<Attr<'a>>; MAX_ID as usize + 1],
+}
+
+impl<'a> Found<'a> {
+    /// Reads all attributes of `reader`, refusing those that `set` does not have and those that come twice.
+    pub fn collect(reader: Reader<'a>, set: &Set) -> Result<Self, Error> {
+        let mut attributes = [None; MAX_ID as usize + 1];
+        for attribute in reader {
+            let attribute = attribute?;
+            let known = set.attributes.iter().any(|spec| spec.id == attribute.id);
+            match attributes.get_mut(usize::from(attribute.id)) {
+                Some(place) if known => {
+                    if place.replace(attribute).is_some() {
+                        return Err(attribute.invalid("attribute comes twice"));
+                    }
+                }
+                _ => return Err(attribute.error(Errno::NotSupported, "attribute is not known")),
+            }
+        }
+        Ok(Self { attributes })
+    }
+
+    /// The attribute with this number.
+    pub fn attribute(&self, id: u16) -> Option<&Attr<'a>> {
+        self.attributes
+            .get(usize::from(id))
+            .and_then(Option::as_ref)
+    }
+
+    /// The value of the attribute with this number; `owner` is blamed when it has to be there and is not.
+    pub fn field<T: Field>(&self, id: u16, owner: &Attr<'_>) -> Result<T, Error> {
+        match self.attribute(id) {
+            Some(attribute) => {
+                let mut value = T::get(attribute)?;
+                if self.inverts(id)? && !value.invert() {
+                    return Err(attribute.invalid("value can't be negated"));
+                }
+                Ok(value)
+            }
+            None => T::absent().ok_or(owner.invalid("attribute is missing")),
+        }
+    }
+
+    /// Whether the value of this number is said to be negated.
+    fn inverts(&self, id: u16) -> Result<bool, Error> {
+        match self.attribute(INVERT) {
+            Some(mask) => Ok(u32::get(mask)? & 1 << id != 0),
+            None => Ok(false),
+        }
+    }
+
+    /// Refuses a mask of negations that speaks of values that are not there.
+    pub fn check_inverted(&self, inverted: u32) -> Result<(), Error> {
+        match self.attribute(INVERT) {
+            Some(mask) if u32::get(mask)? != inverted => {
+                Err(mask.invalid("negation of a value that is not there"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A value that a rule can ask for, or for all but it (`!`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Not<T> {
+    /// The value.
+    pub value: T,
+    /// Whether all other values are asked for.
+    pub not: bool,
+}
+
+impl<T> Not<T> {
+    /// The value itself.
+    pub const fn is(value: T) -> Self {
+        Self { value, not: false }
+    }
+}
+
+impl<T: Field> Field for Not<T> {
+    const KIND: Kind = T::KIND;
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        self.value.put(id, to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        T::get(from).map(Self::is)
+    }
+
+    fn inverted(&self) -> bool {
+        self.not
+    }
+
+    fn invert(&mut self) -> bool {
+        self.not = true;
+        true
+    }
+}
+
+/// Declares a structure whose fields are attributes of one set.
+///
+/// Numbers begin at 2: 1 is `invert`, there in every set.
+#[macro_export]
+macro_rules! wire {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident, $set:literal {
+            $( $(#[$doc:meta])* $id:literal $field:ident: $type:ty, )*
+        }
+    ) => {
+        $(#[$meta])*
+        pub struct $name {
+            $( $(#[$doc])* pub $field: $type, )*
+        }
+
+        impl $crate::uapi::field::Wire for $name {
+            const SET: $crate::uapi::field::Set = $crate::uapi::field::Set {
+                name: $set,
+                attributes: &[
+                    $crate::uapi::field::Spec {
+                        id: $crate::uapi::field::INVERT,
+                        name: "invert",
+                        kind: $crate::uapi::field::Kind::U32,
+                    },
+                    $( $crate::uapi::field::Spec {
+                        id: $id,
+                        name: stringify!($field),
+                        kind: <$type as $crate::uapi::field::Field>::KIND,
+                    }, )*
+                ],
+            };
+
+            fn encode(
+                &self,
+                to: &mut $crate::uapi::attr::Writer,
+            ) -> Result<(), $crate::uapi::attr::Full> {
+                use $crate::uapi::field::Field;
+                let inverted = 0u32 $( | u32::from(Field::inverted(&self.$field)) << $id )*;
+                if inverted != 0 {
+                    Field::put(&inverted, $crate::uapi::field::INVERT, to)?;
+                }
+                $( Field::put(&self.$field, $id, to)?; )*
+                Ok(())
+            }
+
+            fn decode(
+                owner: &$crate::uapi::attr::Attr<'_>,
+            ) -> Result<Self, $crate::uapi::attr::Error> {
+                use $crate::uapi::field::{Field, Found};
+                let found = Found::collect(owner.nested(), &<Self as $crate::uapi::field::Wire>::SET)?;
+                let decoded = Self { $( $field: found.field($id, owner)?, )* };
+                let inverted = 0u32 $( | u32::from(Field::inverted(&decoded.$field)) << $id )*;
+                found.check_inverted(inverted)?;
+                Ok(decoded)
+            }
+        }
+    };
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The netlink protocol, written once for both sides.
+//!
+//! The generic netlink family `oxtables` carries a ruleset as a list of operations ([`op`]): a transaction
+//! sends them, and a dump answers with those that would build the ruleset that is in force. So what is read
+//! can be sent back as it is, and one codec serves both ways.
+//!
+//! `oxtables.yaml` beside this file describes the same for programs in other languages; a test holds the
+//! two together.
+
+pub mod attr;
+pub mod field;
+pub mod message;
+pub mod op;
+#[cfg(test)]
+mod spec_test;
+
+pub use attr::{Errno, Error, Writer};
+
+/// The family's name (GENL_NAMSIZ allows 15 bytes).
+pub const FAMILY: &str = "oxtables";
+/// The family's version. It grows when a change would be misread by an older side.
+pub const VERSION: u8 = 1;
+/// The multicast group that tells of changed rules.
+pub const GROUP_RULES: &str = "rules";
+
+/// What a message asks for, or tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Command {
+    /// Asks for version, generation and drop counters; answered with one message.
+    GetInfo = 1,
+    /// Opens a transaction that belongs to the socket; an earlier one of this socket is dropped.
+    Begin = 2,
+    /// Adds operations to the transaction.
+    Chunk = 3,
+    /// Carries the transaction out, all or nothing; answered with the new generation.
+    Commit = 4,
+    /// Drops the transaction.
+    Abort = 5,
+    /// Dumps the rules in force, as operations; with counters or zeroing them, when asked.
+    GetRules = 6,
+    /// Multicast: the rules changed.
+    RulesChanged = 7,
+}
+
+impl Command {
+    /// The commands in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::GetInfo,
+        Self::Begin,
+        Self::Chunk,
+        Self::Commit,
+        Self::Abort,
+        Self::GetRules,
+        Self::RulesChanged,
+    ];
+
+    /// The command's name in the YNL specification.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GetInfo => "get-info",
+            Self::Begin => "begin",
+            Self::Chunk => "chunk",
+            Self::Commit => "commit",
+            Self::Abort => "abort",
+            Self::GetRules => "get-rules",
+            Self::RulesChanged => "rules-changed",
+        }
+    }
+}

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Operations on netlink, and a ruleset as the operations that build it.
+
+use super::attr::{Attr, Errno, Error, Full, Reader, Writer};
+use super::field::{Field, Kind};
+use super::message;
+use crate::alloc::{KVVec, GFP_KERNEL};
+use crate::engine::packet::Family;
+use crate::engine::rules::model::{Counters, Model, Policy, Rule, Table};
+use crate::engine::rules::transaction::{Action, Op, Own};
+use crate::engine::text::Name;
+use crate::wire;
+
+impl Field for Family {
+    const KIND: Kind = Kind::U8;
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        (*self as u8).put(id, to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        Self::from_number(u8::get(from)?)
+            .ok_or(from.invalid("family must be 2 (IPv4) or 10 (IPv6)"))
+    }
+}
+
+impl Field for Policy {
+    const KIND: Kind = Kind::U8;
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        (*self as u8).put(id, to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        match u8::get(from)? {
+            0 => Ok(Self::Accept),
+            1 => Ok(Self::Drop),
+            _ => Err(from.invalid("policy must be 0 (ACCEPT) or 1 (DROP)")),
+        }
+    }
+}
+
+wire! {
+    /// Counters of a rule or policy.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct WireCounters, "counter-attrs" {
+        /// Packets.
+        2 packets: u64,
+        /// Bytes.
+        3 bytes: u64,
+    }
+}
+
+impl From<Counters> for WireCounters {
+    fn from(counters: Counters) -> Self {
+        let Counters { packets, bytes } = counters;
+        Self { packets, bytes }
+    }
+}
+
+impl From<WireCounters> for Counters {
+    fn from(counters: WireCounters) -> Self {
+        let WireCounters { packets, bytes } = counters;
+        Self { packets, bytes }
+    }
+}
+
+/// What an operation does, by its number on netlink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Verb {
+    /// [`Action::ReplaceTable`]
+    ReplaceTable = 1,
+    /// [`Action::DeleteTable`]
+    DeleteTable = 2,
+    /// [`Action::NewChain`]
+    NewChain = 3,
+    /// [`Action::DeleteChain`]
+    DeleteChain = 4,
+    /// [`Action::RenameChain`]
+    RenameChain = 5,
+    /// [`Action::Flush`]
+    Flush = 6,
+    /// [`Action::Policy`]
+    Policy = 7,
+    /// [`Action::Append`]
+    Append = 8,
+    /// [`Action::Insert`]
+    Insert = 9,
+    /// [`Action::Replace`]
+    Replace = 10,
+    /// [`Action::Delete`]
+    Delete = 11,
+}
+
+impl Verb {
+    /// The operations in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::ReplaceTable,
+        Self::DeleteTable,
+        Self::NewChain,
+        Self::DeleteChain,
+        Self::RenameChain,
+        Self::Flush,
+        Self::Policy,
+        Self::Append,
+        Self::Insert,
+        Self::Replace,
+        Self::Delete,
+    ];
+}
+
+impl Field for Verb {
+    const KIND: Kind = Kind::U8;
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        (*self as u8).put(id, to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        let number = u8::get(from)?;
+        let verb = Self::ALL.into_iter().find(|verb| *verb as u8 == number);
+        verb.ok_or(from.error(Errno::NotSupported, "operation is not known"))
+    }
+}
+
+wire! {
+    /// An operation as its attributes; which of them there are depends on the verb.
+    #[derive(Debug)]
+    pub struct WireOp, "op-attrs" {
+        /// What is done.
+        2 verb: Verb,
+        /// The family of the table.
+        3 family: Family,
+        /// The table.
+        4 table: Name,
+        /// The chain, unless the whole table is meant.
+        5 chain: Option<Name>,
+        /// The chain's new name.
+        6 new_name: Option<Name>,
+        /// The number of a rule in its chain, counted from 1.
+        7 number: Option<u32>,
+        /// A rule.
+        8 rule: Option<Rule>,
+        /// The policy of a built-in chain.
+        9 policy: Option<Policy>,
+        /// Counters of the rule or policy.
+        10 counters: Option<WireCounters>,
+        /// The hooks of a table that a person defines, a bit each.
+        11 hooks: Option<u32>,
+        /// The place of a table that a person defines.
+        12 place: Option<i32>,
+    }
+}
+
+impl WireOp {
+    /// Numbers of attributes, for those that a verb must not have.
+    const CHAIN: u16 = 5;
+    const NEW_NAME: u16 = 6;
+    const NUMBER: u16 = 7;
+    const RULE: u16 = 8;
+    const POLICY: u16 = 9;
+    const COUNTERS: u16 = 10;
+    const HOOKS: u16 = 11;
+    const PLACE: u16 = 12;
+
+    /// The attributes that an operation may have beside verb, family and table.
+    fn allowed(verb: Verb) -> &'static [u16] {
+        match verb {
+            Verb::ReplaceTable => &[Self::HOOKS, Self::PLACE],
+            Verb::DeleteTable => &[],
+            Verb::NewChain | Verb::DeleteChain | Verb::Flush => &[Self::CHAIN],
+            Verb::RenameChain => &[Self::CHAIN, Self::NEW_NAME],
+            Verb::Policy => &[Self::CHAIN, Self::POLICY, Self::COUNTERS],
+            Verb::Append => &[Self::CHAIN, Self::RULE, Self::COUNTERS],
+            Verb::Insert | Verb::Replace => {
+                &[Self::CHAIN, Self::NUMBER, Self::RULE, Self::COUNTERS]
+            }
+            Verb::Delete => &[Self::CHAIN, Self::NUMBER],
+        }
+    }
+
+    fn new(verb: Verb, family: Family, table: Name, chain: Name) -> Self {
+        Self {
+            verb,
+            family,
+            table,
+            chain: (!chain.is_empty()).then_some(chain),
+            new_name: None,
+            number: None,
+            rule: None,
+            policy: None,
+            counters: None,
+            hooks: None,
+            place: None,
+        }
+    }
+}
+
+/// Writes an operation as an attribute.
+pub fn encode(op: Op, id: u16, to: &mut Writer) -> Result<(), Full> {
+    let Op {
+        family,
+        table,
+        chain,
+        action,
+    } = op;
+    let new = |verb| WireOp::new(verb, family, table, chain);
+    let with_rule = |verb, number, rule, counters: Counters| WireOp {
+        number,
+        rule: Some(rule),
+        counters: (counters != Counters::default()).then(|| counters.into()),
+        ..new(verb)
+    };
+    let wire = match action {
+        Action::ReplaceTable(own) => WireOp {
+            hooks: own.map(|own| own.hooks),
+            place: own.map(|own| own.place),
+            ..new(Verb::ReplaceTable)
+        },
+        Action::DeleteTable => new(Verb::DeleteTable),
+        Action::NewChain => new(Verb::NewChain),
+        Action::DeleteChain => new(Verb::DeleteChain),
+        Action::RenameChain(name) => WireOp {
+            new_name: Some(name),
+            ..new(Verb::RenameChain)
+        },
+        Action::Flush => new(Verb::Flush),
+        Action::Policy(policy, counters) => WireOp {
+            policy: Some(policy),
+            counters: counters.map(WireCounters::from),
+            ..new(Verb::Policy)
+        },
+        Action::Append(rule, counters) => with_rule(Verb::Append, None, rule, counters),
+        Action::Insert(number, rule, counters) => {
+            with_rule(Verb::Insert, Some(number), rule, counters)
+        }
+        Action::Replace(number, rule, counters) => {
+            with_rule(Verb::Replace, Some(number), rule, counters)
+        }
+        Action::Delete(number) => WireOp {
+            number: Some(number),
+            ..new(Verb::Delete)
+        },
+    };
+    wire.put(id, to)
+}
+
+/// Reads an operation.
+pub fn decode(attribute: &Attr<'_>) -> Result<Op, Error> {
+    let wire = WireOp::get(attribute)?;
+    let allowed = WireOp::allowed(wire.verb);
+    for inner in attribute.nested() {
+        let inner = inner?;
+        if inner.id >= WireOp::CHAIN && !allowed.contains(&inner.id) {
+            return Err(inner.invalid("attribute does not belong to this operation"));
+        }
+    }
+    let missing = |what| attribute.invalid(what);
+    let number = || {
+        wire.number
+            .ok_or(missing("operation needs the number of a rule"))
+    };
+    let counters = wire.counters.map(Counters::from);
+    let initial = counters.unwrap_or_default();
+    let rule = wire.rule.ok_or(missing("operation needs a rule"));
+    let chain = match (wire.verb, wire.chain) {
+        (Verb::ReplaceTable | Verb::DeleteTable | Verb::Flush, None) => Name::default(),
+        (_, chain) => chain.ok_or(missing("operation needs a chain"))?,
+    };
+    let action = match wire.verb {
+        Verb::ReplaceTable => Action::ReplaceTable(match (wire.hooks, wire.place) {
+            (Some(hooks), Some(place)) => Some(Own { hooks, place }),
+            (None, None) => None,
+            _ => return Err(missing("hooks and place go together")),
+        }),
+        Verb::DeleteTable => Action::DeleteTable,
+        Verb::NewChain => Action::NewChain,
+        Verb::DeleteChain => Action::DeleteChain,
+        Verb::RenameChain => {
+            Action::RenameChain(wire.new_name.ok_or(missing("operation needs a new name"))?)
+        }
+        Verb::Flush => Action::Flush,
+        Verb::Policy => {
+            let policy = wire.policy.ok_or(missing("operation needs a policy"))?;
+            Action::Policy(policy, counters)
+        }
+        Verb::Append => Action::Append(rule?, initial),
+        Verb::Insert => Action::Insert(number()?, rule?, initial),
+        Verb::Replace => Action::Replace(number()?, rule?, initial),
+        Verb::Delete => Action::Delete(number()?),
+    };
+    Ok(Op {
+        family: wire.family,
+        table: wire.table,
+        chain,
+        action,
+    })
+}
+
+/// Reads all operations among a message's attributes, and adds them to `ops`.
+pub fn decode_all(attributes: &[u8], ops: &mut KVVec<Op>) -> Result<(), Error> {
+    for attribute in Reader::new(attributes) {
+        let attribute = attribute?;
+        if attribute.id == message::OP {
+            ops.push(decode(&attribute)?, GFP_KERNEL)?;
+        }
+    }
+    Ok(())
+}
+
+/// How far a dump has come: the next operation to write.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Position {
+    table: usize,
+    /// Counts the table itself and then its chains.
+    step: usize,
+    /// Counts the chain itself and then its rules.
+    rule: usize,
+    /// The slot of the next counters.
+    slot: usize,
+}
+
+/// Writes the operations that build the ruleset, from `position` on, until the writer is full or all are
+/// written; moves `position`. `counters` are those of [`Program::slots`](crate::engine::rules::Program::slots),
+/// or none to leave them out.
+///
+/// # Errors
+///
+/// [`Full::Limit`] when the writer is full: the rest follows from `position` with another writer.
+pub fn dump(
+    model: &Model,
+    counters: &[Counters],
+    position: &mut Position,
+    to: &mut Writer,
+) -> Result<(), Full> {
+    while let Some(table) = model.tables.get(position.table) {
+        match position.step.checked_sub(1) {
+            None => {
+                put_table(table, to)?;
+                position.step = 1;
+            }
+            Some(index) if index < table.chains.len() => {
+                dump_chain(table, index, counters, position, to)?;
+                position.step += 1;
+                position.rule = 0;
+            }
+            Some(_) => {
+                position.table += 1;
+                position.step = 0;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put_table(table: &Table, to: &mut Writer) -> Result<(), Full> {
+    let own = table.own.then(|| Own {
+        hooks: table
+            .hooks()
+            .fold(0, |hooks, hook| hooks | 1 << hook as u32),
+        place: table.place,
+    });
+    let op = Op {
+        family: table.family,
+        table: table.name,
+        chain: Name::default(),
+        action: Action::ReplaceTable(own),
+    };
+    encode(op, message::OP, to)
+}
+
+fn dump_chain(
+    table: &Table,
+    index: usize,
+    counters: &[Counters],
+    position: &mut Position,
+    to: &mut Writer,
+) -> Result<(), Full> {
+    let Some(chain) = table.chains.get(index) else {
+        return Ok(());
+    };
+    let put = |action, to: &mut Writer| {
+        let op = Op {
+            family: table.family,
+            table: table.name,
+            chain: chain.name,
+            action,
+        };
+        encode(op, message::OP, to)
+    };
+    if position.rule == 0 {
+        match chain.base {
+            Some(base) => {
+                put(
+                    Action::Policy(base.policy, counters.get(position.slot).copied()),
+                    to,
+                )?;
+                position.slot += 1;
+            }
+            None => put(Action::NewChain, to)?,
+        }
+        position.rule = 1;
+    }
+    while let Some(entry) = chain.rules.get(position.rule - 1) {
+        let rule = entry.rule.try_clone_with(entry.rule.target.clone())?;
+        let counters = counters.get(position.slot).copied().unwrap_or_default();
+        put(Action::Append(rule, counters), to)?;
+        position.slot += 1;
+        position.rule += 1;
+    }
+    Ok(())
+}

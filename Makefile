@@ -9,8 +9,7 @@ RULES ?= examples/router.rules
 override CMD := $(value CMD)
 export CMD
 
-# From outside: another configured kernel tree, source tree or version, and another toolchain.
-export KDIR KERNEL_SRC KERNEL_VERSION LLVM RUSTC RUSTDOC BINDGEN OXTABLES_CACHE
+# What else can be given on the command line (KDIR, KERNEL_SRC, LLVM, ...) reaches the scripts as environment.
 
 ifeq ($(filter $(KERNEL),production debug),)
 $(error KERNEL=$(KERNEL): it is production or debug)

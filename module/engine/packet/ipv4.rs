@@ -42,3 +42,59 @@ pub fn parse(input: Input<'_>) -> Result<Packet<'_, u32>, DropReason> {
         },
     })
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_packet_ipv4))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::{input, Bytes, TCP_V4};
+    use crate::engine::packet::Hook;
+
+    fn transport(bytes: &[u8]) -> Result<Option<Transport>, DropReason> {
+        parse(input(Hook::LocalIn, &bytes)).map(|packet| packet.body.transport)
+    }
+
+    #[test]
+    fn fields_are_read() {
+        let packet = parse(input(Hook::LocalIn, &TCP_V4)).ok().unwrap();
+        assert_eq!(packet.source, 0xc000_0201);
+        assert_eq!(packet.destination, 0xc633_6402);
+        assert_eq!(packet.body.len(), 44);
+        let expected = Transport {
+            protocol: 6,
+            offset: 20,
+            fragment: 0,
+        };
+        assert!(packet.body.transport == Some(expected));
+    }
+
+    #[test]
+    fn every_cut_of_the_header_is_malformed() {
+        for length in 0..MIN_HEADER {
+            let cut = TCP_V4.get(..length).unwrap();
+            assert!(transport(cut) == Err(DropReason::MalformedHeader));
+        }
+        assert!(transport(TCP_V4.get(..MIN_HEADER).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_header_length_that_lies_is_malformed() {
+        for nibble in 0..16_u8 {
+            let bytes = Bytes::of(TCP_V4).with(0, 0x40 | nibble);
+            let fits = nibble >= 5 && usize::from(nibble) * 4 <= TCP_V4.len();
+            assert_eq!(transport(&bytes.0).is_ok(), fits);
+        }
+        assert!(transport(&Bytes::of(TCP_V4).with(0, 0x65).0).is_err());
+    }
+
+    #[test]
+    fn the_fragment_offset_is_in_bytes() {
+        // More fragments, offset 0: a first fragment, which has the transport header.
+        let first = Bytes::of(TCP_V4).with(6, 0x20);
+        assert_eq!(transport(&first.0).ok().flatten().unwrap().fragment, 0);
+        let second = Bytes::of(TCP_V4).with(7, 1);
+        assert_eq!(transport(&second.0).ok().flatten().unwrap().fragment, 8);
+        let last = Bytes::of(TCP_V4).with(6, 0x1f).with(7, 0xff);
+        assert_eq!(transport(&last.0).ok().flatten().unwrap().fragment, 65528);
+    }
+}

@@ -130,3 +130,125 @@ fn is_extension(protocol: u8) -> bool {
         HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION
     )
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_packet_ipv6))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::{input, Bytes, UDP_V6};
+    use crate::engine::packet::Hook;
+
+    /// The position of the first header's number in the fixed header.
+    const NEXT: usize = 6;
+
+    fn transport(bytes: &[u8]) -> Result<Option<Transport>, DropReason> {
+        parse(input(Hook::LocalIn, &bytes)).map(|packet| packet.body.transport)
+    }
+
+    /// The fixed header, followed by these.
+    fn packet(first: u8, headers: &[u8]) -> Bytes {
+        Bytes::of(UDP_V6.get(..HEADER).unwrap())
+            .with(NEXT, first)
+            .then(headers)
+    }
+
+    #[test]
+    fn fields_are_read() {
+        let packet = parse(input(Hook::LocalIn, &UDP_V6)).ok().unwrap();
+        assert!(packet.source == core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
+        assert!(
+            packet.destination == core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into()
+        );
+        let expected = Transport {
+            protocol: 17,
+            offset: 40,
+            fragment: 0,
+        };
+        assert!(packet.body.transport == Some(expected));
+    }
+
+    #[test]
+    fn every_cut_of_the_fixed_header_is_malformed() {
+        for length in 0..HEADER {
+            let cut = UDP_V6.get(..length).unwrap();
+            assert!(transport(cut) == Err(DropReason::MalformedHeader));
+        }
+        assert!(transport(&Bytes::of(UDP_V6).with(0, 0x45).0).is_err());
+    }
+
+    #[test]
+    fn extension_headers_are_passed() {
+        // Hop-by-hop of 16 bytes, destination options of 8, authentication of 12 (length field 1).
+        let headers = [
+            60, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // hop-by-hop
+            51, 0, 1, 4, 0, 0, 0, 0, // destination options
+            17, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // authentication
+            4, 0, 0, 53, 0, 8, 0, 0, // UDP
+        ];
+        let bytes = packet(HOP_BY_HOP, &headers);
+        let expected = Transport {
+            protocol: 17,
+            offset: HEADER + 36,
+            fragment: 0,
+        };
+        assert!(transport(&bytes.0) == Ok(Some(expected)));
+        // Every cut inside the chain damages it.
+        for length in HEADER..HEADER + 36 {
+            assert!(transport(bytes.0.get(..length).unwrap()) == Ok(None));
+        }
+    }
+
+    #[test]
+    fn an_extension_header_longer_than_the_packet_is_damage() {
+        let bytes = packet(
+            DESTINATION,
+            &[17, 1, 1, 4, 0, 0, 0, 0, 4, 0, 0, 53, 0, 8, 0],
+        );
+        assert!(transport(&bytes.0) == Ok(None));
+    }
+
+    #[test]
+    fn the_chain_is_bounded() {
+        for (count, fits) in [(MAX_EXTENSIONS, true), (MAX_EXTENSIONS + 1, false)] {
+            let mut bytes = packet(DESTINATION, &[]);
+            for index in 0..count {
+                let next = if index + 1 == count { 17 } else { DESTINATION };
+                bytes = bytes.then(&[next, 0, 1, 4, 0, 0, 0, 0]);
+            }
+            assert_eq!(transport(&bytes.0).ok().flatten().is_some(), fits);
+        }
+    }
+
+    #[test]
+    fn no_next_header_ends_the_chain() {
+        let bytes = packet(59, &[]);
+        let expected = Transport {
+            protocol: 59,
+            offset: HEADER,
+            fragment: 0,
+        };
+        assert!(transport(&bytes.0) == Ok(Some(expected)));
+    }
+
+    #[test]
+    fn fragments() {
+        // First: offset 0, more to come.
+        let first = packet(
+            FRAGMENT,
+            &[17, 0, 0, 1, 0, 0, 0, 7, 4, 0, 0, 53, 0, 8, 0, 0],
+        );
+        let expected = Transport {
+            protocol: 17,
+            offset: HEADER + 8,
+            fragment: 0,
+        };
+        assert!(transport(&first.0) == Ok(Some(expected)));
+        // Later: what it is a fragment of is known, where its header would be is not.
+        let later = packet(FRAGMENT, &[17, 0, 0, 0x08, 0, 0, 0, 7]);
+        let found = transport(&later.0).ok().flatten().unwrap();
+        assert_eq!((found.protocol, found.fragment), (17, 8));
+        // Later, and extension headers were in the first: unknown.
+        let hidden = packet(FRAGMENT, &[DESTINATION, 0, 0, 0x08, 0, 0, 0, 7]);
+        assert!(transport(&hidden.0) == Ok(None));
+    }
+}

@@ -7,8 +7,6 @@
 
 mod ipv4;
 mod ipv6;
-#[cfg(any(test, MODULE))]
-mod tests;
 
 pub use ipv4::parse as parse_v4;
 pub use ipv6::parse as parse_v6;

@@ -406,3 +406,134 @@ fn device_mask(name: DeviceName, any_ending: bool) -> [u64; 2] {
         [u64::MAX; 2]
     }
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_compile))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::{judge, ops, program, TCP_V4};
+    use crate::engine::rules::targets::Reject;
+    use crate::engine::rules::transaction::apply;
+    use crate::engine::rules::Verdict;
+    use crate::engine::text::Name;
+
+    /// Names of chains for graphs that tests build.
+    static NAMES: [&str; 40] = [
+        "c00", "c01", "c02", "c03", "c04", "c05", "c06", "c07", "c08", "c09", "c10", "c11", "c12",
+        "c13", "c14", "c15", "c16", "c17", "c18", "c19", "c20", "c21", "c22", "c23", "c24", "c25",
+        "c26", "c27", "c28", "c29", "c30", "c31", "c32", "c33", "c34", "c35", "c36", "c37", "c38",
+        "c39",
+    ];
+
+    fn to(chain: &str) -> Rule {
+        Rule {
+            target: Target::Jump(Name::new(chain.as_bytes()).unwrap()),
+            ..Rule::default()
+        }
+    }
+
+    fn refused<const N: usize>(rules: [(&str, Rule); N]) -> Option<(Kind, u32)> {
+        match program(Family::V4, rules) {
+            Ok(_) => None,
+            Err(error) => Some((error.kind, error.place.map_or(0, |place| place.rule))),
+        }
+    }
+
+    #[test]
+    fn jumps_that_lead_nowhere() {
+        let drop = Rule {
+            target: Target::Drop,
+            ..Rule::default()
+        };
+        assert!(refused([("INPUT", drop), ("INPUT", to("a"))]) == Some((Kind::NoTarget, 2)));
+        assert!(refused([("a", to("FORWARD"))]) == Some((Kind::JumpToBuiltIn, 1)));
+    }
+
+    #[test]
+    fn circles() {
+        assert!(refused([("a", to("a"))]) == Some((Kind::Loop, 1)));
+        let circle = [("a", to("b")), ("b", to("c")), ("c", to("a"))];
+        assert!(refused(circle) == Some((Kind::Loop, 1)));
+        // Two ways to one chain are no circle.
+        let diamond = [
+            ("INPUT", to("a")),
+            ("INPUT", to("b")),
+            ("a", to("c")),
+            ("b", to("c")),
+            ("c", to("d")),
+        ];
+        let diamond_with_end = diamond.map(|(chain, rule)| (chain, rule));
+        assert!(refused(diamond_with_end) == Some((Kind::NoTarget, 1)));
+    }
+
+    /// A filter table in which INPUT jumps to c00, and each chain `ways` times to the next, `depth` deep.
+    fn ladder(depth: usize, ways: usize) -> Result<Program, Error> {
+        let mut list = ops(Family::V4, []);
+        let mut push = |chain: &str, action| {
+            let chain = Name::new(chain.as_bytes()).unwrap();
+            let table = Name::literal("filter");
+            let op = super::super::Op {
+                family: Family::V4,
+                table,
+                chain,
+                action,
+            };
+            list.push(op, GFP_KERNEL).unwrap();
+        };
+        use super::super::transaction::Action;
+        let append = |rule| Action::Append(rule, super::super::Counters::default());
+        let names = NAMES.get(..depth).unwrap();
+        for name in names {
+            push(name, Action::NewChain);
+        }
+        push("INPUT", append(to("c00")));
+        for (name, next) in names.iter().zip(names.iter().skip(1)) {
+            for _ in 0..ways {
+                push(name, append(to(next)));
+            }
+        }
+        let drop = Rule {
+            target: Target::Drop,
+            ..Rule::default()
+        };
+        push(names.last().unwrap(), append(drop));
+        let model = apply(&Model::default(), list).map_err(|(_, error)| error)?;
+        Program::compile(&model)
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deepest = ladder(MAX_DEPTH, 1).ok().unwrap();
+        assert!(matches!(
+            judge(&deepest, Family::V4, TCP_V4).0,
+            Verdict::Drop(_)
+        ));
+        assert!(ladder(MAX_DEPTH + 1, 1).err().unwrap().kind == Kind::TooDeep);
+    }
+
+    #[test]
+    fn many_ways_through_a_graph_are_walked_once() {
+        // 8^16 ways lead from top to bottom; visiting each would not end.
+        assert!(ladder(MAX_DEPTH, 8).is_ok());
+        assert!(ladder(40, 8).err().unwrap().kind == Kind::TooDeep);
+    }
+
+    #[test]
+    fn hooks_are_told_to_chains_below() {
+        let input = Some(Not::is(
+            crate::engine::rules::model::Device::from_text(b"eth0").unwrap(),
+        ));
+        let rule = || Rule {
+            input,
+            ..Rule::default()
+        };
+        assert!(refused([("OUTPUT", rule())]) == Some((Kind::NoInput, 1)));
+        assert!(refused([("INPUT", rule())]).is_none());
+        assert!(refused([("OUTPUT", to("a")), ("a", rule())]).is_none());
+        let reject = Rule {
+            target: Target::Reject(Reject { code: Some(3) }),
+            ..Rule::default()
+        };
+        assert!(refused([("FORWARD", to("a")), ("a", reject)]).is_none());
+    }
+}

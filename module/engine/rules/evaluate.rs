@@ -212,3 +212,263 @@ impl<A: Address> Line<A> {
         Outcome::Yes
     }
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_evaluate))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::{judge, program, Bytes, TCP_V4, UDP_V6};
+    use crate::engine::packet::DeviceName;
+    use crate::engine::rules::matches::Masked;
+    use crate::engine::rules::model::{Device, Prefix, Rule};
+    use crate::engine::rules::targets::{Prefix as LogPrefix, SetMark, Target};
+    use crate::engine::text::Name;
+    use crate::uapi::field::Not;
+    use core::net::IpAddr;
+
+    fn all(target: Target) -> Rule {
+        Rule {
+            target,
+            ..Rule::default()
+        }
+    }
+
+    fn jump(chain: &'static str) -> Rule {
+        all(Target::Jump(Name::literal(chain)))
+    }
+
+    fn goto(chain: &'static str) -> Rule {
+        all(Target::Goto(Name::literal(chain)))
+    }
+
+    fn mark(bit: u32) -> Rule {
+        all(Target::Mark(SetMark {
+            mark: Masked {
+                value: bit,
+                mask: bit,
+            },
+        }))
+    }
+
+    fn address(octets: [u8; 4], bits: u32) -> Prefix {
+        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+        let address = u32::from_be_bytes(octets) & mask;
+        Prefix {
+            address: IpAddr::V4(address.into()),
+            mask: IpAddr::V4(mask.into()),
+        }
+    }
+
+    /// Whether a rule matches the packet.
+    fn hits(family: Family, rule: Rule, bytes: &[u8]) -> Option<bool> {
+        let program = program(
+            family,
+            [(
+                "INPUT",
+                Rule {
+                    target: Target::Drop,
+                    ..rule
+                },
+            )],
+        )
+        .ok()?;
+        Some(judge(&program, family, bytes).0 == Verdict::Drop(DropReason::Rule))
+    }
+
+    #[test]
+    fn addresses() {
+        let cases = [
+            ([192, 0, 2, 1], 32, true),
+            ([192, 0, 2, 0], 24, true),
+            ([0, 0, 0, 0], 0, true),
+            ([192, 0, 2, 2], 32, false),
+            ([192, 0, 3, 0], 24, false),
+        ];
+        for (octets, bits, hit) in cases {
+            for not in [false, true] {
+                let source = Some(Not {
+                    value: address(octets, bits),
+                    not,
+                });
+                let rule = Rule {
+                    source,
+                    ..Rule::default()
+                };
+                assert!(hits(Family::V4, rule, TCP_V4) == Some(hit != not));
+            }
+        }
+        let destination = Some(Not::is(address([198, 51, 100, 2], 32)));
+        assert!(
+            hits(
+                Family::V4,
+                Rule {
+                    destination,
+                    ..Rule::default()
+                },
+                TCP_V4
+            ) == Some(true)
+        );
+        // A mask that is no prefix: the last byte alone.
+        let (address, mask) = (IpAddr::V4(1.into()), IpAddr::V4(255.into()));
+        let source = Some(Not::is(Prefix { address, mask }));
+        assert!(
+            hits(
+                Family::V4,
+                Rule {
+                    source,
+                    ..Rule::default()
+                },
+                TCP_V4
+            ) == Some(true)
+        );
+    }
+
+    #[test]
+    fn addresses_of_ipv6() {
+        let prefix = |last: u128, bits: u32| {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            let address = (0x2001_0db8 << 96 | last) & mask;
+            Prefix {
+                address: IpAddr::V6(address.into()),
+                mask: IpAddr::V6(mask.into()),
+            }
+        };
+        for (last, bits, hit) in [
+            (1, 128, true),
+            (2, 128, false),
+            (0, 64, true),
+            (1 << 70, 64, false),
+        ] {
+            for not in [false, true] {
+                let source = Some(Not {
+                    value: prefix(last, bits),
+                    not,
+                });
+                let rule = Rule {
+                    source,
+                    ..Rule::default()
+                };
+                assert!(hits(Family::V6, rule, UDP_V6) == Some(hit != not));
+            }
+        }
+    }
+
+    #[test]
+    fn interfaces() {
+        let cases = [
+            ("eth0", true),
+            ("eth1", false),
+            ("eth+", true),
+            ("+", true),
+            ("eth00", false),
+            ("et", false),
+        ];
+        for (text, hit) in cases {
+            for not in [false, true] {
+                let value = Device::from_text(text.as_bytes()).unwrap();
+                let rule = Rule {
+                    input: Some(Not { value, not }),
+                    ..Rule::default()
+                };
+                assert!(hits(Family::V4, rule, TCP_V4) == Some(hit != not));
+            }
+        }
+        assert!(DeviceName::from_text(b"0123456789abcdef").is_none());
+    }
+
+    #[test]
+    fn protocols_and_fragments() {
+        for (value, hit) in [(6, true), (17, false)] {
+            for not in [false, true] {
+                let rule = Rule {
+                    protocol: Some(Not { value, not }),
+                    ..Rule::default()
+                };
+                assert!(hits(Family::V4, rule, TCP_V4) == Some(hit != not));
+            }
+        }
+        let all = Rule {
+            protocol: Some(Not::is(0)),
+            ..Rule::default()
+        };
+        assert!(hits(Family::V4, all, TCP_V4) == Some(true));
+        let later = Bytes::of(TCP_V4).with(7, 2);
+        for not in [false, true] {
+            let rule = || Rule {
+                fragment: Some(Not { value: true, not }),
+                ..Rule::default()
+            };
+            assert!(hits(Family::V4, rule(), TCP_V4) == Some(not));
+            assert!(hits(Family::V4, rule(), &later.0) == Some(!not));
+        }
+    }
+
+    #[test]
+    fn damaged_extension_headers_matter_only_to_a_rule_that_asks() {
+        let damaged = Bytes::of(UDP_V6.get(..40).unwrap()).with(6, 60);
+        let open = program(Family::V6, [("INPUT", all(Target::Accept))])
+            .ok()
+            .unwrap();
+        assert!(judge(&open, Family::V6, &damaged.0).0 == Verdict::Accept);
+        let rule = Rule {
+            protocol: Some(Not::is(17)),
+            target: Target::Accept,
+            ..Rule::default()
+        };
+        let asking = program(Family::V6, [("INPUT", rule)]).ok().unwrap();
+        let expected = Verdict::Drop(DropReason::MalformedExtensions);
+        assert!(judge(&asking, Family::V6, &damaged.0).0 == expected);
+    }
+
+    #[test]
+    fn a_jump_comes_back_and_a_goto_does_not() {
+        let jumping = [("INPUT", jump("a")), ("INPUT", mark(2)), ("a", mark(1))];
+        let program_ = program(Family::V4, jumping).ok().unwrap();
+        assert!(judge(&program_, Family::V4, TCP_V4).1.mark == Some(3));
+        let going = [("INPUT", goto("a")), ("INPUT", mark(2)), ("a", mark(1))];
+        let program_ = program(Family::V4, going).ok().unwrap();
+        assert!(judge(&program_, Family::V4, TCP_V4).1.mark == Some(1));
+        // A chain entered by goto returns to whoever jumped last.
+        let both = [
+            ("INPUT", jump("a")),
+            ("INPUT", mark(4)),
+            ("a", goto("b")),
+            ("a", mark(2)),
+            ("b", mark(1)),
+            ("b", all(Target::Return)),
+            ("b", mark(8)),
+        ];
+        let program_ = program(Family::V4, both).ok().unwrap();
+        assert!(judge(&program_, Family::V4, TCP_V4).1.mark == Some(5));
+    }
+
+    #[test]
+    fn return_from_a_built_in_chain_is_its_policy() {
+        let rules = [("INPUT", all(Target::Return)), ("INPUT", all(Target::Drop))];
+        let program = program(Family::V4, rules).ok().unwrap();
+        let (verdict, seen) = judge(&program, Family::V4, TCP_V4);
+        assert!(verdict == Verdict::Accept);
+        // The policy is slot 0, the rules follow.
+        assert_eq!(seen.slots, 0b011);
+    }
+
+    #[test]
+    fn targets_that_go_on() {
+        let log = Target::Log(Log {
+            level: 4,
+            flags: 0,
+            prefix: LogPrefix::default(),
+        });
+        let rules = [
+            ("INPUT", all(log)),
+            ("INPUT", all(Target::Continue)),
+            ("INPUT", all(Target::Reject(Reject { code: Some(3) }))),
+            ("INPUT", all(Target::Accept)),
+        ];
+        let program = program(Family::V4, rules).ok().unwrap();
+        let (verdict, seen) = judge(&program, Family::V4, TCP_V4);
+        assert!(verdict == Verdict::Reject(Reject { code: Some(3) }));
+        assert_eq!(seen.logs, 1);
+        assert_eq!(seen.slots, 0b1110);
+    }
+}

@@ -16,8 +16,6 @@ pub mod matches;
 pub mod model;
 pub mod program;
 pub mod targets;
-#[cfg(any(test, MODULE))]
-mod tests;
 pub mod transaction;
 
 pub use error::{Error, Kind, Place};

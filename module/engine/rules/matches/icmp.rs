@@ -130,3 +130,85 @@ impl Matcher for Icmpv6 {
         Ok(self.clone())
     }
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_match_icmp))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::{holds, Bytes, TCP_V4, UDP_V6};
+    use crate::engine::packet::DropReason;
+    use crate::engine::rules::Match;
+
+    /// "Destination unreachable", code 3, over IPv4 and IPv6.
+    fn messages() -> (Bytes, Bytes) {
+        let v4 = Bytes::of(TCP_V4.get(..20).unwrap())
+            .with(9, 1)
+            .then(&[3, 3, 0, 0, 0, 0, 0, 0]);
+        let v6 = Bytes::of(UDP_V6.get(..40).unwrap())
+            .with(6, 58)
+            .then(&[1, 3, 0, 0, 0, 0, 0, 0]);
+        (v4, v6)
+    }
+
+    #[test]
+    fn types_and_codes() {
+        let (v4, v6) = messages();
+        let cases = [
+            (None, 0, 255, true),
+            (Some(3), 0, 255, true),
+            (Some(3), 3, 3, true),
+            (Some(3), 4, 4, false),
+            (Some(8), 0, 255, false),
+        ];
+        for (kind, first, last, hit) in cases {
+            for not in [false, true] {
+                let value = TypeCode { kind, first, last };
+                let item = Match::Icmp(Icmp {
+                    message: Not { value, not },
+                });
+                assert!(holds(Family::V4, 1, item, &v4.0) == Outcome::from(hit != not));
+                // The same of ICMPv6, where "unreachable" is 1.
+                let value = TypeCode {
+                    kind: kind.map(|kind| kind - 2),
+                    first,
+                    last,
+                };
+                let item = Match::Icmpv6(Icmpv6 {
+                    message: Not { value, not },
+                });
+                assert!(holds(Family::V6, 58, item, &v6.0) == Outcome::from(hit != not));
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_cut_off_is_dropped() {
+        let (v4, _) = messages();
+        for length in 20..28 {
+            let item = Match::Icmp(Icmp {
+                message: Not::is(TypeCode::ANY),
+            });
+            let outcome = holds(Family::V4, 1, item, v4.0.get(..length).unwrap());
+            assert!(outcome == Outcome::Drop(DropReason::TruncatedTransport));
+        }
+    }
+
+    #[test]
+    fn belongs_to_its_family() {
+        let rule = |protocol| Rule {
+            protocol: Some(Not::is(protocol)),
+            ..Rule::default()
+        };
+        let icmp = Icmp {
+            message: Not::is(TypeCode::ANY),
+        };
+        assert!(icmp.check(Family::V4, &rule(1)).is_ok());
+        assert!(icmp.check(Family::V6, &rule(1)).is_err());
+        assert!(icmp.check(Family::V4, &rule(58)).is_err());
+        let icmpv6 = Icmpv6 {
+            message: Not::is(TypeCode::ANY),
+        };
+        assert!(icmpv6.check(Family::V6, &rule(58)).is_ok());
+        assert!(icmpv6.check(Family::V4, &rule(58)).is_err());
+    }
+}

@@ -171,3 +171,72 @@ impl Matcher for Multiport {
         Ok(self.clone())
     }
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_match_multiport))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::{holds, TCP_V4};
+    use crate::engine::packet::DropReason;
+    use crate::engine::rules::Match;
+
+    fn list(ranges: &[(u16, u16)]) -> Option<Ports> {
+        Ports::new(
+            ranges
+                .iter()
+                .map(|&(first, last)| PortRange { first, last }),
+        )
+    }
+
+    #[test]
+    fn lists_and_sides() {
+        // The packet goes from 1024 to 22.
+        let cases: [(&[(u16, u16)], [bool; 3]); 5] = [
+            (&[(22, 22)], [false, true, true]),
+            (&[(1024, 1024)], [true, false, true]),
+            (&[(80, 80), (20, 30)], [false, true, true]),
+            (&[(23, 1023)], [false, false, false]),
+            (&[(0, 65535)], [true, true, true]),
+        ];
+        for (ranges, hits) in cases {
+            for (side, hit) in [Side::Source, Side::Destination, Side::Either]
+                .into_iter()
+                .zip(hits)
+            {
+                for not in [false, true] {
+                    let ports = Not {
+                        value: list(ranges).unwrap(),
+                        not,
+                    };
+                    let item = Match::Multiport(Multiport { side, ports });
+                    assert!(holds(Family::V4, 6, item, TCP_V4) == Outcome::from(hit != not));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_counts_as_two() {
+        assert!(list(&[]).is_none());
+        assert!(list(&[(1, 1); MAX_PORTS]).is_some());
+        assert!(list(&[(1, 1); MAX_PORTS + 1]).is_none());
+        assert!(list(&[(1, 2); MAX_PORTS / 2]).is_some());
+        assert!(list(&[(1, 2); MAX_PORTS / 2 + 1]).is_none());
+    }
+
+    #[test]
+    fn four_bytes_of_header_are_enough() {
+        let item = || {
+            let ports = Not::is(list(&[(22, 22)]).unwrap());
+            Match::Multiport(Multiport {
+                side: Side::Destination,
+                ports,
+            })
+        };
+        let enough = TCP_V4.get(..24).unwrap();
+        assert!(holds(Family::V4, 6, item(), enough) == Outcome::Yes);
+        let short = TCP_V4.get(..23).unwrap();
+        let dropped = Outcome::Drop(DropReason::TruncatedTransport);
+        assert!(holds(Family::V4, 6, item(), short) == dropped);
+    }
+}

@@ -155,3 +155,119 @@ fn has_option(packet: &Body<'_>, header: usize, data_offset: u8, kind: u8, not: 
     }
     Outcome::from(not)
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_match_tcp))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::{holds, Bytes, TCP_V4};
+    use crate::engine::rules::Match;
+
+    fn test(tcp: Tcp, bytes: &[u8]) -> Outcome {
+        holds(Family::V4, protocol::TCP, Match::Tcp(tcp), bytes)
+    }
+
+    fn ports(first: u16, last: u16, not: bool) -> Option<Not<PortRange>> {
+        Some(Not {
+            value: PortRange { first, last },
+            not,
+        })
+    }
+
+    #[test]
+    fn ports_at_the_edges() {
+        for (first, last, hit) in [
+            (22, 22, true),
+            (0, 22, true),
+            (22, 65535, true),
+            (0, 21, false),
+            (23, 65535, false),
+        ] {
+            for not in [false, true] {
+                let tcp = Tcp {
+                    destination: ports(first, last, not),
+                    ..Tcp::default()
+                };
+                assert!(test(tcp, TCP_V4) == Outcome::from(hit != not));
+            }
+        }
+        let tcp = Tcp {
+            source: ports(1024, 1024, false),
+            ..Tcp::default()
+        };
+        assert!(test(tcp, TCP_V4) == Outcome::Yes);
+    }
+
+    #[test]
+    fn flags() {
+        let syn = Some(Not::is(TcpFlags::SYN));
+        let tcp = || Tcp {
+            flags: syn,
+            ..Tcp::default()
+        };
+        assert!(test(tcp(), TCP_V4) == Outcome::Yes);
+        let syn_ack = Bytes::of(TCP_V4).with(33, 0x12);
+        assert!(test(tcp(), &syn_ack.0) == Outcome::No);
+        let not_syn = Some(Not {
+            value: TcpFlags::SYN,
+            not: true,
+        });
+        let not_syn = Tcp {
+            flags: not_syn,
+            ..Tcp::default()
+        };
+        assert!(test(not_syn, &syn_ack.0) == Outcome::Yes);
+    }
+
+    #[test]
+    fn options() {
+        let tcp = |kind, not| Tcp {
+            option: Some(Not { value: kind, not }),
+            ..Tcp::default()
+        };
+        assert!(test(tcp(2, false), TCP_V4) == Outcome::Yes);
+        assert!(test(tcp(3, false), TCP_V4) == Outcome::No);
+        assert!(test(tcp(3, true), TCP_V4) == Outcome::Yes);
+        // A length of zero must not hold the walk up: what follows is looked at.
+        let endless = Bytes::of(TCP_V4)
+            .with(40, 9)
+            .with(41, 0)
+            .with(42, 3)
+            .with(43, 0);
+        assert!(test(tcp(3, false), &endless.0) == Outcome::Yes);
+        assert!(test(tcp(7, false), &endless.0) == Outcome::No);
+        // A length beyond the list ends it.
+        let far = Bytes::of(TCP_V4).with(40, 9).with(41, 255);
+        assert!(test(tcp(5, false), &far.0) == Outcome::No);
+    }
+
+    #[test]
+    fn damaged_headers_are_dropped() {
+        let any = Tcp::default;
+        for length in 20..40 {
+            let cut = TCP_V4.get(..length).unwrap();
+            assert!(test(any(), cut) == Outcome::Drop(DropReason::TruncatedTransport));
+        }
+        let option = || Tcp {
+            option: Some(Not::is(2)),
+            ..Tcp::default()
+        };
+        // The options are cut off; the header gives itself less than its minimum.
+        assert!(
+            test(option(), TCP_V4.get(..42).unwrap())
+                == Outcome::Drop(DropReason::TruncatedTransport)
+        );
+        let short = Bytes::of(TCP_V4).with(32, 0x40);
+        assert!(test(option(), &short.0) == Outcome::Drop(DropReason::MalformedTcp));
+        // Without a question about options neither matters.
+        assert!(test(any(), &short.0) == Outcome::Yes);
+    }
+
+    #[test]
+    fn fragments() {
+        let tiny = Bytes::of(TCP_V4).with(7, 1);
+        assert!(test(Tcp::default(), &tiny.0) == Outcome::Drop(DropReason::TinyFragment));
+        let later = Bytes::of(TCP_V4).with(7, 2);
+        assert!(test(Tcp::default(), &later.0) == Outcome::No);
+    }
+}

@@ -47,3 +47,83 @@ impl Matcher for Udp {
         Ok(self.clone())
     }
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_match_udp))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::{holds, UDP_V6};
+    use crate::engine::packet::DropReason;
+    use crate::engine::rules::Match;
+
+    fn test(udp: Udp, bytes: &[u8]) -> Outcome {
+        holds(Family::V6, protocol::UDP, Match::Udp(udp), bytes)
+    }
+
+    #[test]
+    fn ports_at_the_edges() {
+        for (first, last, hit) in [
+            (53, 53, true),
+            (0, 53, true),
+            (54, 65535, false),
+            (0, 52, false),
+        ] {
+            for not in [false, true] {
+                let range = Not {
+                    value: PortRange { first, last },
+                    not,
+                };
+                let udp = Udp {
+                    destination: Some(range),
+                    ..Udp::default()
+                };
+                assert!(test(udp, UDP_V6) == Outcome::from(hit != not));
+            }
+        }
+        let range = Not::is(PortRange {
+            first: 1025,
+            last: 65535,
+        });
+        assert!(
+            test(
+                Udp {
+                    source: Some(range),
+                    ..Udp::default()
+                },
+                UDP_V6
+            ) == Outcome::No
+        );
+    }
+
+    #[test]
+    fn a_header_cut_off_is_dropped() {
+        for length in 40..48 {
+            let cut = UDP_V6.get(..length).unwrap();
+            assert!(test(Udp::default(), cut) == Outcome::Drop(DropReason::TruncatedTransport));
+        }
+    }
+
+    #[test]
+    fn needs_its_protocol() {
+        for (protocol, fits) in [
+            (Some(17), true),
+            (Some(136), true),
+            (Some(6), false),
+            (None, false),
+        ] {
+            let rule = Rule {
+                protocol: protocol.map(Not::is),
+                ..Rule::default()
+            };
+            assert_eq!(Udp::default().check(Family::V4, &rule).is_ok(), fits);
+        }
+        let rule = Rule {
+            protocol: Some(Not {
+                value: 17,
+                not: true,
+            }),
+            ..Rule::default()
+        };
+        assert!(Udp::default().check(Family::V4, &rule).is_err());
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What tests are made of: packets, rulesets of a few lines, and an environment that remembers.
+
+use super::packet::{DeviceName, DropReason, Family, Hook, Input};
+use super::rules::matches::Outcome;
+use super::rules::model::Matches;
+use super::rules::targets::Log;
+use super::rules::transaction::{apply, Action, Op};
+use super::rules::{Counters, Env, Error, Match, Model, Program, Rule, Target, Verdict};
+use super::text::Name;
+use crate::alloc::{KVVec, KVec, GFP_KERNEL};
+use crate::uapi::field::Not;
+
+/// A TCP segment with SYN set, from 192.0.2.1 port 1024 to 198.51.100.2 port 22, with a maximum segment
+/// size option.
+pub(crate) const TCP_V4: &[u8] = &[
+    0x45, 0, 0, 44, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2, // IPv4
+    4, 0, 0, 22, 0, 0, 0, 0, 0, 0, 0, 0, 0x60, 2, 0, 0, 0, 0, 0, 0, // TCP
+    2, 4, 5, 0xb4, // options
+];
+
+/// A UDP datagram from 2001:db8::1 port 1024 to 2001:db8::2 port 53.
+pub(crate) const UDP_V6: &[u8] = &[
+    0x60, 0, 0, 0, 0, 8, 17, 64, // version to hop limit
+    0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, // source
+    0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, // destination
+    4, 0, 0, 53, 0, 8, 0, 0, // UDP
+];
+
+/// Bytes put together, and changed here and there.
+pub(crate) struct Bytes(pub KVec<u8>);
+
+impl Bytes {
+    /// A copy.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut copy = KVec::new();
+        copy.extend_from_slice(bytes, GFP_KERNEL).unwrap();
+        Self(copy)
+    }
+
+    /// With these bytes at the end.
+    pub(crate) fn then(mut self, more: &[u8]) -> Self {
+        self.0.extend_from_slice(more, GFP_KERNEL).unwrap();
+        self
+    }
+
+    /// With this byte changed.
+    pub(crate) fn with(mut self, at: usize, value: u8) -> Self {
+        if let Some(byte) = self.0.get_mut(at) {
+            *byte = value;
+        }
+        self
+    }
+}
+
+/// What a hook would hand over for a packet that lies in one piece; it came in by eth0.
+pub(crate) fn input<'a>(hook: Hook, bytes: &'a &'a [u8]) -> Input<'a> {
+    Input {
+        hook,
+        linear: bytes,
+        payload: bytes,
+        len: bytes.len() as u32,
+        input: DeviceName::from_text(b"eth0").unwrap_or_default(),
+        output: DeviceName::default(),
+        mark: 0,
+    }
+}
+
+/// The operations that make a filter table with these rules.
+pub(crate) fn ops<const N: usize>(family: Family, rules: [(&str, Rule); N]) -> KVVec<Op> {
+    let mut ops = KVVec::new();
+    let mut push = |chain, action| {
+        let op = Op {
+            family,
+            table: Name::literal("filter"),
+            chain,
+            action,
+        };
+        ops.push(op, GFP_KERNEL).unwrap();
+    };
+    push(Name::default(), Action::ReplaceTable(None));
+    let mut made: KVec<Name> = KVec::new();
+    for (chain, rule) in rules {
+        let chain = Name::new(chain.as_bytes()).unwrap_or_default();
+        if Hook::from_chain(chain.as_bytes()).is_none() && !made.contains(&chain) {
+            push(chain, Action::NewChain);
+            made.push(chain, GFP_KERNEL).unwrap();
+        }
+        push(chain, Action::Append(rule, Counters::default()));
+    }
+    ops
+}
+
+/// A filter table with these rules, compiled.
+pub(crate) fn program<const N: usize>(
+    family: Family,
+    rules: [(&str, Rule); N],
+) -> Result<Program, Error> {
+    let model = apply(&Model::default(), ops(family, rules)).map_err(|(_, error)| error)?;
+    Program::compile(&model)
+}
+
+/// What a match in a rule for this protocol says of a packet.
+pub(crate) fn holds(family: Family, protocol: u8, item: Match, bytes: &[u8]) -> Outcome {
+    let mut matches = KVec::new();
+    matches.push(item, GFP_KERNEL).unwrap();
+    let protocol = Some(Not::is(protocol));
+    let rule = Rule {
+        protocol,
+        matches: Matches(matches),
+        target: Target::Drop,
+        ..Rule::default()
+    };
+    let program = program(family, [("INPUT", rule)]).ok().unwrap();
+    match judge(&program, family, bytes).0 {
+        Verdict::Drop(DropReason::Rule) => Outcome::Yes,
+        Verdict::Drop(reason) => Outcome::Drop(reason),
+        _ => Outcome::No,
+    }
+}
+
+/// Remembers what a walk did.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// The slots counted, a bit each.
+    pub slots: u64,
+    /// How many packets were logged.
+    pub logs: u32,
+    /// The mark that was set last.
+    pub mark: Option<u32>,
+}
+
+impl Env for Seen {
+    fn count(&mut self, slot: u32, _: u32) {
+        self.slots |= 1 << slot;
+    }
+
+    fn log(&mut self, _: &Log) {
+        self.logs += 1;
+    }
+
+    fn set_mark(&mut self, mark: u32) {
+        self.mark = Some(mark);
+    }
+}
+
+/// What the filter table makes of a packet for this machine.
+pub(crate) fn judge(program: &Program, family: Family, bytes: &[u8]) -> (Verdict, Seen) {
+    let mut seen = Seen::default();
+    let verdict = program.evaluate(family, input(Hook::LocalIn, &bytes), &mut seen);
+    (verdict, seen)
+}

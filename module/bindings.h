@@ -1,18 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What bindgen reads: the headers whose types and functions module/glue calls, and constants that are
- * macros with casts or offsets, which bindgen can't read by itself. What it keeps of them is listed in
- * module/bindgen_parameters.
+ * What bindgen reads: the headers whose types and functions module/glue uses, and the constants that it
+ * can't read by itself because they are macros with casts, or places of fields. What it keeps of all this
+ * is listed in module/bindgen_parameters.
  */
+#include <linux/kmod.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
+#include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
-#include <linux/user_namespace.h>
 #include <net/genetlink.h>
 #include <net/ip.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/ipv4/nf_reject.h>
+#include <net/netfilter/ipv6/nf_reject.h>
 #include <net/netfilter/nf_log.h>
 #include <net/netlink.h>
 
 #include "shim.h"
+
+const unsigned int CONST_RTN_UNSPEC = RTN_UNSPEC;
+const gfp_t CONST_GFP_KERNEL = GFP_KERNEL;
+
+/*
+ * Places of fields. bindgen would number the unnamed unions around some of these by how many there are,
+ * which depends on the kernel's configuration; and without their fields the two largest structures of the
+ * network stack don't have to be described to Rust at all.
+ */
+const size_t CONST_NET_DEVICE_NAME = offsetof(struct net_device, name);
+const size_t CONST_SKB_DATA = offsetof(struct sk_buff, data);
+const size_t CONST_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);
+const size_t CONST_SKB_HEAD = offsetof(struct sk_buff, head);
+const size_t CONST_SKB_LEN = offsetof(struct sk_buff, len);
+const size_t CONST_SKB_MARK = offsetof(struct sk_buff, mark);
+const size_t CONST_SKB_NETWORK_HEADER = offsetof(struct sk_buff, network_header);
+const size_t CONST_SKB_SK = offsetof(struct sk_buff, sk);

@@ -1,18 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
-//! scratch
+//! The kernel's root over the tree that `lib.rs` is the host's root of: a firewall as a loadable module.
+
+pub mod engine;
+mod glue;
+pub mod uapi;
+
+/// What the engine allocates with; `host/alloc.rs` is the same for programs on the host.
+pub mod alloc {
+    /// Memory that a ruleset takes is charged to whoever loads it.
+    pub use kernel::alloc::flags::GFP_KERNEL_ACCOUNT as GFP_KERNEL;
+    pub use kernel::alloc::{AllocError, KBox, KVVec, KVec};
+    pub use kernel::sync::Arc;
+}
+
+use glue::namespaces::Namespaces;
 use kernel::prelude::*;
-mod glue { pub(crate) mod bindings; }
+
 module! {
     type: Oxtables,
     name: "oxtables",
     authors: ["The oxtables founders"],
     description: "Firewall in Rust",
     license: "GPL",
+    alias: ["net-pf-16-proto-16-family-oxtables"],
+    params: {
+        userns: u8 {
+            default: 0,
+            description: "Whether root of a user namespace may load rules in its network namespaces (0: no, 1: yes)",
+        },
+    },
 }
-struct Oxtables;
+
+/// The module while it is loaded. What is made first is taken away last: fields are dropped in their order.
+struct Oxtables {
+    _namespaces: Namespaces,
+}
+
 impl kernel::Module for Oxtables {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
-        pr_info!("hello\n");
-        Ok(Oxtables)
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        engine::selftest::run().map_err(|what| {
+            pr_err!("self-test failed, not loading: {what}\n");
+            EINVAL
+        })?;
+        let namespaces = Namespaces::register()?;
+        Ok(Self { _namespaces: namespaces })
     }
 }

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Hooks of netfilter: registering them, and what happens to a packet in one.
+
+use super::bindings;
+use super::log;
+use super::namespace::Namespace;
+use super::percpu::{Row, SoftirqsOff};
+use super::rcu::Reader;
+use super::ruleset::Ruleset;
+use super::skb::{self, Packet};
+use crate::alloc::{KBox, GFP_KERNEL};
+use crate::engine::packet::{Family, Hook, Input};
+use crate::engine::rules::targets::Log;
+use crate::engine::rules::{Env, Program, Verdict};
+use core::ptr::NonNull;
+use kernel::error::{to_result, Result};
+use kernel::ffi::{c_int, c_uint, c_void};
+use kernel::types::Opaque;
+
+/// Where in the order of netfilter's functions ours stand: where iptables has its filter table.
+const PRIORITY: c_int = bindings::nf_ip_hook_priorities_NF_IP_PRI_FILTER;
+
+/// A function of ours that netfilter calls, at one hook for one family.
+///
+/// # Invariants
+///
+/// The ops are registered in the namespace until `unregister` is called.
+struct Registration {
+    family: Family,
+    hook: Hook,
+    ops: KBox<Opaque<bindings::nf_hook_ops>>,
+}
+
+/// The hooks of one namespace: one registration a (family, hook), so that the packet is parsed once for all
+/// tables, and only those where rules want packets, so that the others cost nothing.
+#[derive(Default)]
+pub(super) struct Hooks([Option<Registration>; Family::ALL.len() * Hook::ALL.len()]);
+
+/// Registrations that packets no longer find, though some may still be inside, and listings may read them:
+/// to be dropped after a grace period.
+#[must_use = "readers may still use it until a grace period has passed"]
+pub(super) struct Unregistered(Hooks);
+
+impl Hooks {
+    fn has(&self, family: Family, hook: Hook) -> bool {
+        self.0.iter().flatten().any(|found| found.family == family && found.hook == hook)
+    }
+
+    /// Registers the hooks at which `program` wants packets, as far as they are not among `self`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// None is registered then.
+    ///
+    /// # Safety
+    ///
+    /// `namespace` stays until all of these are unregistered and a grace period has passed.
+    pub(super) unsafe fn register_missing(&self, namespace: &Namespace, program: &Program) -> Result<Self> {
+        let mut missing = Self::default();
+        let mut places = missing.0.iter_mut();
+        for (family, hook) in all() {
+            if !program.hooked(family, hook) || self.has(family, hook) {
+                continue;
+            }
+            // SAFETY: The caller keeps the namespace.
+            match unsafe { register(namespace, family, hook) } {
+                Ok(registration) => {
+                    if let Some(place) = places.next() {
+                        *place = Some(registration);
+                    }
+                }
+                Err(error) => {
+                    let undone = missing.unregister(namespace, |_, _| true);
+                    super::rcu::synchronize();
+                    drop(undone);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Takes over the registrations of `other`.
+    pub(super) fn add(&mut self, other: Self) {
+        let mut places = self.0.iter_mut().filter(|place| place.is_none());
+        for registration in other.0.into_iter().flatten() {
+            // There is a place for every (family, hook), and none of these was registered before.
+            if let Some(place) = places.next() {
+                *place = Some(registration);
+            }
+        }
+    }
+
+    /// Unregisters the hooks that `which` is true for. May sleep.
+    pub(super) fn unregister(
+        &mut self,
+        namespace: &Namespace,
+        which: impl Fn(Family, Hook) -> bool,
+    ) -> Unregistered {
+        let mut gone = Self::default();
+        for (place, gone) in self.0.iter_mut().zip(&mut gone.0) {
+            if let Some(registration) = place.take_if(|found| which(found.family, found.hook)) {
+                // SAFETY: By the invariants these ops are registered in this namespace.
+                unsafe { bindings::nf_unregister_net_hook(namespace.as_ptr(), registration.ops.get()) };
+                *gone = Some(registration);
+            }
+        }
+        Unregistered(gone)
+    }
+}
+
+/// All pairs of family and hook.
+fn all() -> impl Iterator<Item = (Family, Hook)> {
+    Family::ALL.into_iter().flat_map(|family| Hook::ALL.into_iter().map(move |hook| (family, hook)))
+}
+
+/// # Safety
+///
+/// `namespace` stays until this is unregistered and a grace period has passed.
+unsafe fn register(namespace: &Namespace, family: Family, hook: Hook) -> Result<Registration> {
+    let function = match family {
+        Family::V4 => enter::<{ Family::V4 as u8 }>,
+        Family::V6 => enter::<{ Family::V6 as u8 }>,
+    };
+    let ops = bindings::nf_hook_ops {
+        hook: Some(function),
+        priv_: core::ptr::from_ref(namespace).cast_mut().cast(),
+        pf: family as u8,
+        hooknum: c_uint::from(hook as u8),
+        priority: PRIORITY,
+        ..Default::default()
+    };
+    let ops = KBox::new(Opaque::new(ops), GFP_KERNEL)?;
+    // SAFETY: `ops` is on the heap, and is freed only a grace period after it was unregistered; what
+    // `enter` relies on, namely the namespace behind `priv_`, the caller vouches for.
+    to_result(unsafe { bindings::nf_register_net_hook(namespace.as_ptr(), ops.get()) })?;
+    // INVARIANT: The ops have just been registered.
+    Ok(Registration { family, hook, ops })
+}
+
+/// Netfilter's way in.
+///
+/// # Safety
+///
+/// Called by netfilter as a hook function only: `namespace` is the `priv_` of our registration, `skb` a packet
+/// of `FAMILY` that this call owns, `state` valid during the call, and the RCU read lock is held.
+unsafe extern "C" fn enter<const FAMILY: u8>(
+    namespace: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    state: *const bindings::nf_hook_state,
+) -> c_uint {
+    let family = if FAMILY == Family::V4 as u8 { Family::V4 } else { Family::V6 };
+    // SAFETY: The namespace stays for a grace period longer than the registration, and we are in a
+    // read-side critical section.
+    let namespace = unsafe { &*namespace.cast::<Namespace>() };
+    // SAFETY: Netfilter keeps the state on the stack during the call.
+    let state = unsafe { &*state };
+    // SAFETY: nf_hook() calls hook functions with the RCU read lock held, until they have returned.
+    let reader = unsafe { Reader::assume_held() };
+    let (Some(skb), Some(hook)) = (NonNull::new(skb), Hook::from_number(state.hook)) else {
+        return bindings::NF_ACCEPT;
+    };
+    let Some(ruleset) = namespace.published(&reader) else {
+        return bindings::NF_ACCEPT;
+    };
+
+    // SAFETY: The packet is this call's until it returns NF_ACCEPT or NF_DROP, and it has no other way out.
+    let packet = unsafe { Packet::new(skb) };
+    let mark = packet.mark();
+    match judge(ruleset, family, hook, &packet, state) {
+        Verdict::Accept if hook == Hook::LocalOut && packet.mark() != mark => reroute(family, &packet, state),
+        Verdict::Accept => bindings::NF_ACCEPT,
+        Verdict::Drop(_) => bindings::NF_DROP,
+        Verdict::Reject(with) => {
+            ruleset.senders.send(family, with, &packet, state);
+            bindings::NF_DROP
+        }
+    }
+}
+
+/// Walks the packet through the rules, with softirqs off for the sake of the counters.
+#[inline]
+fn judge(
+    ruleset: &Ruleset,
+    family: Family,
+    hook: Hook,
+    packet: &Packet<'_>,
+    state: &bindings::nf_hook_state,
+) -> Verdict {
+    let softirqs_off = SoftirqsOff::new();
+    let counters = ruleset.counters.here(&softirqs_off);
+    // SAFETY: The devices that a hook is told of stay during the call.
+    let input = unsafe { skb::device_name(state.in_) };
+    // SAFETY: As above.
+    let output = unsafe { skb::device_name(state.out) };
+    let seen = Input {
+        hook,
+        linear: packet.linear(),
+        payload: packet,
+        len: packet.len(),
+        input,
+        output,
+        mark: packet.mark(),
+    };
+    let verdict = ruleset.program.evaluate(family, seen, &mut Effects { counters, packet, state });
+    if let Verdict::Drop(reason) = verdict {
+        counters.count(ruleset.drop_slot(reason), packet.len());
+    }
+    verdict
+}
+
+/// What rules do on a packet's way through them.
+struct Effects<'a, 'b> {
+    counters: Row<'a>,
+    packet: &'a Packet<'b>,
+    state: &'a bindings::nf_hook_state,
+}
+
+impl Env for Effects<'_, '_> {
+    #[inline]
+    fn count(&mut self, slot: u32, bytes: u32) {
+        self.counters.count(slot as usize, bytes);
+    }
+
+    fn log(&mut self, log: &Log) {
+        log::write(log, self.packet, self.state);
+    }
+
+    fn set_mark(&mut self, mark: u32) {
+        self.packet.set_mark(mark);
+    }
+}
+
+/// Routes a packet of this machine's own anew, after its mark changed: routing may go by marks, and had
+/// happened before. Answers netfilter with what becomes of the packet.
+fn reroute(family: Family, packet: &Packet<'_>, state: &bindings::nf_hook_state) -> c_uint {
+    let error = match family {
+        // SAFETY: Namespace, socket and packet are those of the hook that we are in, which is LOCAL_OUT.
+        Family::V4 => unsafe {
+            bindings::ip_route_me_harder(state.net, state.sk, packet.as_ptr(), bindings::CONST_RTN_UNSPEC)
+        },
+        #[cfg(CONFIG_IPV6)]
+        // SAFETY: As above.
+        Family::V6 => unsafe { bindings::ip6_route_me_harder(state.net, state.sk, packet.as_ptr()) },
+        #[cfg(not(CONFIG_IPV6))]
+        Family::V6 => 0,
+    };
+    if error < 0 {
+        // NF_DROP_ERR(): the sender gets this error instead of EPERM.
+        error.unsigned_abs() << bindings::NF_VERDICT_QBITS | bindings::NF_DROP
+    } else {
+        bindings::NF_ACCEPT
+    }
+}

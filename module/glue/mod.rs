@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Between the kernel and the engine: all unsafe Rust of the module is here.
+//!
+//! ```text
+//! netfilter -> hook -> (skb, percpu, rcu) -> engine -> hook -> log, reject, or the way on
+//! netlink   -> genl -> namespace -> (ruleset, hook) -> publication by rcu
+//! ```
+//!
+//! There is one lock, the writer's of a namespace ([`namespace::Writer`]). Netlink takes it; packets do not.
+//! Under it memory is allocated, modules are loaded and grace periods waited for, so no lock that packets
+//! may need can be taken around it.
+
+mod bindings;
+pub(crate) mod genl;
+mod hook;
+mod log;
+mod namespace;
+pub(crate) mod namespaces;
+mod percpu;
+mod rcu;
+mod refusal;
+mod reject;
+mod ruleset;
+mod skb;
+mod usage;
+
+use kernel::str::{CStr, CStrExt as _};
+
+/// Asks the helper in user space to load a module; whether it did shows when its service is used. May sleep.
+///
+/// May be called with netlink's locks held, so only for modules that do not register netlink families.
+fn request_module(name: &'static CStr) {
+    // SAFETY: The format has one argument, a text that ends with a zero byte.
+    let _ = unsafe { bindings::__request_module(true, c"%s".as_char_ptr(), name.as_char_ptr()) };
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a network namespace has: its rules, its hooks, and the one writer at a time that changes them.
+
+use super::bindings;
+use super::hook::{Hooks, Unregistered};
+use super::rcu::{RcuArc, Reader};
+use super::refusal::Refusal;
+use super::ruleset::{Base, Ruleset};
+use super::usage::InUse;
+use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
+use crate::engine::packet::DropReason;
+use crate::engine::rules::{transaction, Counters, Model, Op, Policy};
+use crate::uapi::message::Select;
+use kernel::prelude::*;
+use kernel::sync::{new_mutex, Mutex, MutexGuard};
+
+/// The state of one network namespace.
+#[pin_data]
+pub(super) struct Namespace {
+    net: *mut bindings::net,
+    /// What packets are judged by; nothing before the first commit. The writer has it too.
+    published: RcuArc<Ruleset>,
+    #[pin]
+    writer: Mutex<Writer>,
+}
+
+// SAFETY: The pointer to the namespace is only given to functions that may be called on any thread.
+unsafe impl Send for Namespace {}
+// SAFETY: As above.
+unsafe impl Sync for Namespace {}
+
+/// What belongs to whoever changes the rules. Packets know nothing of it, and never wait for its lock.
+pub(super) struct Writer {
+    /// How many commits there have been.
+    pub(super) generation: u64,
+    /// The rules in force, as a person wrote them.
+    model: Arc<Model>,
+    /// What is published; nothing before the first commit.
+    ruleset: Option<Arc<Ruleset>>,
+    base: Base,
+    hooks: Hooks,
+    /// Hooks of a namespace that is going away, kept until no packet is inside.
+    leaving: Option<Unregistered>,
+    /// Held while there is something that unloading the module would lose.
+    in_use: Option<InUse>,
+}
+
+impl Namespace {
+    /// The state of a new network namespace.
+    pub(super) fn new(net: *mut bindings::net) -> impl PinInit<Self, Error> {
+        let writer = || -> Result<Writer> {
+            Ok(Writer {
+                generation: 0,
+                model: Arc::new(Model::default(), GFP_KERNEL)?,
+                ruleset: None,
+                base: Base::default(),
+                hooks: Hooks::default(),
+                leaving: None,
+                in_use: None,
+            })
+        };
+        try_pin_init!(Self {
+            net,
+            published: RcuArc::empty(),
+            writer <- new_mutex!(writer()?, "oxtables::writer"),
+        })
+    }
+
+    /// The namespace as C wants it.
+    pub(super) fn as_ptr(&self) -> *mut bindings::net {
+        self.net
+    }
+
+    /// What packets are judged by.
+    #[inline]
+    pub(super) fn published<'a>(&'a self, reader: &'a Reader<'_>) -> Option<&'a Ruleset> {
+        self.published.get(reader)
+    }
+
+    /// Waits until nobody else reads or changes the rules other than as packets do. May sleep.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock()
+    }
+
+    /// Changes the rules: all operations happen, or none. Packets see the rules before or those after, never
+    /// a mixture. Returns the new generation. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong, and with which rule; the rules in force stay.
+    pub(super) fn commit(&self, writer: &mut Writer, ops: KVVec<Op>) -> Result<u64, Refusal> {
+        // All that can fail comes first ...
+        let model = transaction::apply(&writer.model, ops).map_err(|(_, error)| error)?;
+        let mut ruleset = Ruleset::new(&model)?;
+        ruleset.require(&model)?;
+        let mut base = Base::with_room_for(&ruleset)?;
+        let carried = match &writer.ruleset {
+            Some(old) => ruleset.program.carried(&old.program)?,
+            None => KVVec::new(),
+        };
+        let in_use = match (&writer.in_use, worth_keeping(&model)) {
+            (None, true) => Some(InUse::get().map_err(|error| Refusal::new(error, "the module is being unloaded"))?),
+            _ => None,
+        };
+        let model = Arc::new(model, GFP_KERNEL)?;
+        let ruleset = Arc::new(ruleset, GFP_KERNEL)?;
+        // SAFETY: Namespaces leave their memory only after `leave` and a grace period (`Namespaces`).
+        let hooks = unsafe { writer.hooks.register_missing(self, &ruleset.program) }
+            .map_err(|error| Refusal::new(error, "netfilter can't register a hook"))?;
+
+        // ... and from here on nothing does.
+        writer.hooks.add(hooks);
+        let retired = self.published.replace(Some(ruleset.clone()));
+        let unneeded = writer.hooks.unregister(self, |family, hook| !ruleset.program.hooked(family, hook));
+        retired.wait();
+        drop(unneeded);
+
+        // No packet counts in the old counters any more.
+        for (slot, new) in ruleset.program.slots().iter().enumerate() {
+            let before = carried.get(slot).copied().flatten();
+            base.set(slot, match (&writer.ruleset, before) {
+                (Some(old), Some(before)) => writer.base.read(old, before as usize),
+                _ => new.initial,
+            });
+        }
+        for reason in DropReason::ALL {
+            if let Some(old) = &writer.ruleset {
+                base.set(ruleset.drop_slot(reason), writer.base.read(old, old.drop_slot(reason)));
+            }
+        }
+        if in_use.is_some() {
+            writer.in_use = in_use;
+        } else if !worth_keeping(&model) {
+            writer.in_use = None;
+        }
+        writer.base = base;
+        writer.model = model;
+        writer.ruleset = Some(ruleset);
+        writer.generation = writer.generation.wrapping_add(1);
+        Ok(writer.generation)
+    }
+
+    /// Takes the hooks off, because the namespace goes away. A grace period must pass before it may be
+    /// dropped. May sleep.
+    pub(super) fn leave(&self) {
+        let mut writer = self.lock();
+        let unregistered = writer.hooks.unregister(self, |_, _| true);
+        writer.leaving = Some(unregistered);
+    }
+}
+
+/// Whether something would be lost if the rules were: all but empty chains that let everything pass.
+fn worth_keeping(model: &Model) -> bool {
+    model.tables.iter().flat_map(|table| table.chains.iter()).any(|chain| {
+        !chain.rules.is_empty() || chain.base.is_some_and(|base| base.policy != Policy::Accept)
+    })
+}
+
+/// Whether `select` means the counters of a slot, for all slots in their order: the one of
+/// [`Program::slots`](crate::engine::rules::Program::slots).
+fn selection<'a>(model: &'a Model, select: &'a Select) -> impl Iterator<Item = bool> + 'a {
+    let chains = model.tables.iter().flat_map(|table| table.chains.iter().map(move |chain| (table, chain)));
+    chains.flat_map(move |(table, chain)| {
+        let includes = move |number| select.includes(table.family, &table.name, &chain.name, number);
+        let policy = chain.base.iter().map(move |_| includes(0));
+        let rules = (1..).zip(&chain.rules).map(move |(number, _)| includes(number));
+        Iterator::chain(policy, rules)
+    })
+}
+
+impl Writer {
+    /// The rules in force.
+    pub(super) fn model(&self) -> Arc<Model> {
+        self.model.clone()
+    }
+
+    /// Reads all counters, in the order of the model, and sets those to zero that `zero` names. A packet is
+    /// either in what was read or still counted afterwards.
+    pub(super) fn counters(&mut self, zero: Option<&Select>) -> Result<KVVec<Counters>, AllocError> {
+        let Some(ruleset) = &self.ruleset else {
+            return Ok(KVVec::new());
+        };
+        let slots = ruleset.program.slots().len();
+        let mut counters = KVVec::with_capacity(slots, GFP_KERNEL)?;
+        for slot in 0..slots {
+            counters.push(self.base.read(ruleset, slot), GFP_KERNEL)?;
+        }
+        if let Some(select) = zero {
+            for (slot, (read, selected)) in counters.iter().zip(selection(&self.model, select)).enumerate() {
+                if selected {
+                    self.base.zero(slot, *read);
+                }
+            }
+        }
+        Ok(counters)
+    }
+
+    /// How many packets were dropped for a reason.
+    pub(super) fn drops(&self, reason: DropReason) -> u64 {
+        self.ruleset.as_ref().map_or(0, |ruleset| {
+            self.base.read(ruleset, ruleset.drop_slot(reason)).packets
+        })
+    }
+}

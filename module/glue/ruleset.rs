@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A ruleset as it is published to packets, with all that they need in order to follow it.
+
+use super::log::Logger;
+use super::percpu::PerCpu;
+use super::refusal::Refusal;
+use super::reject::Senders;
+use crate::alloc::{AllocError, KVVec, GFP_KERNEL};
+use crate::engine::packet::{DropReason, Family};
+use crate::engine::rules::{self, Counters, Model, Program, Target};
+
+/// Rules of all tables and both families, immutable from its publication on but for the counters.
+pub(super) struct Ruleset {
+    pub(super) program: Program,
+    /// The slots of the program, and after them one for each [`DropReason`].
+    pub(super) counters: PerCpu,
+    pub(super) senders: Senders,
+    _loggers: [Option<Logger>; Family::ALL.len()],
+}
+
+impl Ruleset {
+    /// Compiles a model. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Says which rule is to blame; memory is short.
+    pub(super) fn new(model: &Model) -> Result<Self, rules::Error> {
+        let program = Program::compile(model)?;
+        let counters = PerCpu::new(program.slots().len() + DropReason::COUNT)?;
+        Ok(Self { program, counters, senders: Senders::default(), _loggers: [None, None] })
+    }
+
+    /// Finds what its targets need of other modules, loading these where they are not there. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// One of them can't be loaded.
+    pub(super) fn require(&mut self, model: &Model) -> Result<(), Refusal> {
+        let rules = model.tables.iter().flat_map(|table| {
+            let chains = table.chains.iter();
+            chains.flat_map(|chain| chain.rules.iter()).map(|entry| (table.family, &entry.rule.target))
+        });
+        for (family, target) in rules {
+            match target {
+                Target::Reject(_) => {
+                    let missing = |error| Refusal::new(error, "REJECT needs nf_reject_ipv4 or nf_reject_ipv6");
+                    self.senders.require(family).map_err(missing)?;
+                }
+                Target::Log(_) => {
+                    let [v4, v6] = &mut self._loggers;
+                    let logger = if family == Family::V4 { v4 } else { v6 };
+                    if logger.is_none() {
+                        let missing = |error| Refusal::new(error, "LOG needs nf_log_syslog");
+                        *logger = Some(Logger::get(family).map_err(missing)?);
+                    }
+                }
+                _ => (),
+            }
+        }
+        Ok(())
+    }
+
+    /// How many counters there are.
+    pub(super) fn slots(&self) -> usize {
+        self.program.slots().len() + DropReason::COUNT
+    }
+
+    /// The counter of packets dropped for a reason.
+    #[inline]
+    pub(super) fn drop_slot(&self, reason: DropReason) -> usize {
+        self.program.slots().len() + reason as usize
+    }
+}
+
+/// What the counters of a published ruleset have to be added to: the packets before its publication, less
+/// those that were zeroed. Belongs to the writer, so that packets write nothing but their CPU's counters.
+///
+/// Numbers wrap around, here as in all counters: what was zeroed may be more than what was before.
+#[derive(Default)]
+pub(super) struct Base(KVVec<Counters>);
+
+impl Base {
+    /// Room for the counters of `ruleset`, at zero.
+    pub(super) fn with_room_for(ruleset: &Ruleset) -> Result<Self, AllocError> {
+        Ok(Self(KVVec::from_elem(Counters::default(), ruleset.slots(), GFP_KERNEL)?))
+    }
+
+    /// What a counter of the ruleset reads.
+    pub(super) fn read(&self, ruleset: &Ruleset, slot: usize) -> Counters {
+        let base = self.0.get(slot).copied().unwrap_or_default();
+        let sum = ruleset.counters.sum(slot);
+        Counters {
+            packets: base.packets.wrapping_add(sum.packets),
+            bytes: base.bytes.wrapping_add(sum.bytes),
+        }
+    }
+
+    /// Sets a counter.
+    pub(super) fn set(&mut self, slot: usize, counters: Counters) {
+        if let Some(base) = self.0.get_mut(slot) {
+            *base = counters;
+        }
+    }
+
+    /// Sets a counter that reads `read` to zero. Packets counted since then stay counted.
+    pub(super) fn zero(&mut self, slot: usize, read: Counters) {
+        if let Some(base) = self.0.get_mut(slot) {
+            base.packets = base.packets.wrapping_sub(read.packets);
+            base.bytes = base.bytes.wrapping_sub(read.bytes);
+        }
+    }
+}

@@ -6,7 +6,7 @@
 #![cfg_attr(not(MODULE), forbid(unsafe_code))]
 
 #[cfg(any(test, CONFIG_KUNIT))]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod packet;
 pub mod rules;
 pub mod selftest;

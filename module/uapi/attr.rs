@@ -218,3 +218,51 @@ impl Writer {
         result
     }
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_uapi_attr))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut writer = Writer::new(64);
+        writer.put(3, &[1, 2, 3]).unwrap();
+        writer.nest(4, |inner| inner.put(5, &[6])).unwrap();
+        assert_eq!(writer.bytes().len(), 8 + 4 + 8);
+        let mut reader = Reader::new(writer.bytes());
+        let first = reader.next().unwrap().unwrap();
+        assert!(first.id == 3 && first.data == [1, 2, 3].as_slice() && first.offset == 0);
+        let second = reader.next().unwrap().unwrap();
+        assert!(second.id == 4 && second.offset == 8);
+        let inner = second.nested().next().unwrap().unwrap();
+        assert!(inner.id == 5 && inner.data == [6].as_slice() && inner.offset == 12);
+        assert!(reader.next().is_none());
+    }
+
+    #[test]
+    fn a_nest_that_does_not_fit_leaves_nothing() {
+        let mut writer = Writer::new(19);
+        writer.put(3, &[1, 2, 3]).unwrap();
+        assert!(writer.nest(4, |inner| inner.put(5, &[6])) == Err(Full::Limit));
+        assert_eq!(writer.bytes().len(), 8);
+    }
+
+    #[test]
+    fn lengths_that_lie_are_refused() {
+        // Shorter than a header, longer than the message, a header cut off.
+        for bytes in [&[3, 0, 1, 0][..], &[9, 0, 1, 0, 0, 0, 0, 0], &[8, 0, 1]] {
+            let mut reader = Reader::new(bytes);
+            assert!(matches!(
+                reader.next(),
+                Some(Err(Error {
+                    offset: Some(0),
+                    ..
+                }))
+            ));
+            assert!(reader.next().is_none());
+        }
+        // Padding may be missing at the end, as nla_parse() allows.
+        assert!(Reader::new(&[5, 0, 1, 0, 7]).all(|attribute| attribute.is_ok()));
+    }
+}

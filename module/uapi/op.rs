@@ -423,3 +423,111 @@ fn dump_chain(
     }
     Ok(())
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_uapi_op))]
+mod tests {
+    use super::*;
+    use crate::engine::fixtures::ops;
+    use crate::engine::rules::model::Device;
+    use crate::engine::rules::transaction::apply;
+    use crate::engine::rules::Target;
+    use crate::uapi::field::Not;
+
+    /// A table with a rule of several attributes.
+    fn model() -> Model {
+        let rule = Rule {
+            input: Some(Not {
+                value: Device::from_text(b"eth+").unwrap(),
+                not: true,
+            }),
+            protocol: Some(Not::is(6)),
+            target: Target::Goto(Name::literal("own")),
+            ..Rule::default()
+        };
+        let rules = [("INPUT", rule), ("own", Rule::default())];
+        apply(&Model::default(), ops(Family::V4, rules))
+            .ok()
+            .unwrap()
+    }
+
+    fn written(model: &Model, limit: usize) -> (Writer, Position, Result<(), Full>) {
+        let (mut writer, mut position) = (Writer::new(limit), Position::default());
+        let result = dump(model, &[], &mut position, &mut writer);
+        (writer, position, result)
+    }
+
+    #[test]
+    fn a_dump_builds_what_was_dumped() {
+        let model = model();
+        let (writer, _, result) = written(&model, 4096);
+        assert!(result.is_ok());
+        let mut list = KVVec::new();
+        decode_all(writer.bytes(), &mut list).ok().unwrap();
+        let again = apply(&Model::default(), list).ok().unwrap();
+        let (copy, ..) = written(&again, 4096);
+        assert!(copy.bytes() == writer.bytes());
+        assert!(!writer.bytes().is_empty());
+    }
+
+    #[test]
+    fn a_dump_in_pieces_is_the_same() {
+        let model = model();
+        let (whole, ..) = written(&model, 4096);
+        let (mut writer, mut position, _) = written(&model, 120);
+        let mut pieces = KVVec::new();
+        pieces
+            .extend_from_slice(writer.bytes(), GFP_KERNEL)
+            .unwrap();
+        for _ in 0..20 {
+            writer.clear();
+            let result = dump(&model, &[], &mut position, &mut writer);
+            pieces
+                .extend_from_slice(writer.bytes(), GFP_KERNEL)
+                .unwrap();
+            if result.is_ok() {
+                break;
+            }
+        }
+        assert!(whole.bytes() == &pieces[..]);
+    }
+
+    #[test]
+    fn the_attribute_to_blame_is_named() {
+        let (writer, ..) = written(&model(), 4096);
+        // The rule's operation is the sixth; its verb is the first attribute in it.
+        let op = Reader::new(writer.bytes()).nth(2).unwrap().unwrap();
+        let verb = op.nested().next().unwrap().unwrap();
+        let mut bytes: KVVec<u8> = KVVec::new();
+        bytes.extend_from_slice(writer.bytes(), GFP_KERNEL).unwrap();
+        if let Some(byte) = bytes.get_mut(verb.offset + 4) {
+            *byte = 99;
+        }
+        let mut list = KVVec::new();
+        let error = decode_all(&bytes, &mut list).err().unwrap();
+        assert!(error.offset == Some(verb.offset));
+        assert!(error.errno == Errno::NotSupported);
+    }
+
+    #[test]
+    fn every_cut_is_refused() {
+        let (writer, ..) = written(&model(), 4096);
+        let end = |index| match Reader::new(writer.bytes()).nth(index) {
+            Some(Ok(attribute)) => attribute.offset,
+            _ => writer.bytes().len(),
+        };
+        let mut whole = 0;
+        for length in 0..writer.bytes().len() {
+            if length == end(whole) {
+                whole += 1;
+                continue;
+            }
+            let mut list = KVVec::new();
+            let cut = writer.bytes().get(..length).unwrap();
+            // Only what cuts nothing but the last attribute's padding may pass.
+            let padding = length + 3 >= end(whole);
+            assert!(decode_all(cut, &mut list).is_err() || padding);
+        }
+        assert!(whole > 3);
+    }
+}

@@ -442,3 +442,232 @@ fn new_entry(
         initial,
     })
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_transaction))]
+mod tests {
+    use super::super::{Program, Target};
+    use super::*;
+    use crate::engine::fixtures::ops;
+    use crate::engine::rules::model::Prefix;
+    use crate::uapi::field::Not;
+    use core::net::{IpAddr, Ipv6Addr};
+
+    fn name(text: &str) -> Name {
+        Name::new(text.as_bytes()).unwrap()
+    }
+
+    fn change<const N: usize>(
+        model: &Model,
+        actions: [(&str, Action); N],
+    ) -> Result<Model, (usize, Kind)> {
+        let mut list = KVVec::new();
+        for (chain, action) in actions {
+            let chain = name(chain);
+            let op = Op {
+                family: Family::V4,
+                table: name("filter"),
+                chain,
+                action,
+            };
+            list.push(op, GFP_KERNEL).unwrap();
+        }
+        apply(model, list).map_err(|(index, error)| (index, error.kind))
+    }
+
+    fn drop_protocol(number: u8) -> Rule {
+        Rule {
+            protocol: Some(Not::is(number)),
+            target: Target::Drop,
+            ..Rule::default()
+        }
+    }
+
+    /// INPUT: -p 1 -j DROP, -p 2 -j DROP, -p 3 -j DROP; chain "own": -p 4 -j DROP.
+    fn start() -> Model {
+        let rules = [
+            ("INPUT", drop_protocol(1)),
+            ("INPUT", drop_protocol(2)),
+            ("INPUT", drop_protocol(3)),
+            ("own", drop_protocol(4)),
+        ];
+        apply(&Model::default(), ops(Family::V4, rules))
+            .ok()
+            .unwrap()
+    }
+
+    /// The protocols that the rules of a chain ask for, as digits of one number.
+    fn protocols(model: &Model, chain: &str) -> Option<u32> {
+        let table = model.find(Family::V4, &name("filter"))?;
+        let chain = table.chains.get(table.find(&name(chain))?)?;
+        let numbers = chain.rules.iter().filter_map(|entry| entry.rule.protocol);
+        Some(numbers.fold(0, |sum, protocol| sum * 10 + u32::from(protocol.value)))
+    }
+
+    const NONE: Counters = Counters {
+        packets: 0,
+        bytes: 0,
+    };
+
+    #[test]
+    fn rules_come_and_go_where_they_are_told() {
+        let model = start();
+        let after = |action| {
+            let model = change(&model, [("INPUT", action)]).ok();
+            model.and_then(|model| protocols(&model, "INPUT"))
+        };
+        assert!(after(Action::Append(drop_protocol(9), NONE)) == Some(1239));
+        assert!(after(Action::Insert(1, drop_protocol(9), NONE)) == Some(9123));
+        assert!(after(Action::Insert(4, drop_protocol(9), NONE)) == Some(1239));
+        assert!(after(Action::Replace(2, drop_protocol(9), NONE)) == Some(193));
+        assert!(after(Action::Delete(3)) == Some(12));
+        assert!(after(Action::Flush) == Some(0));
+        for number in [0, 4, u32::MAX] {
+            assert!(after(Action::Delete(number)).is_none());
+            assert!(after(Action::Replace(number, drop_protocol(9), NONE)).is_none());
+        }
+        for number in [0, 5, u32::MAX] {
+            assert!(after(Action::Insert(number, drop_protocol(9), NONE)).is_none());
+        }
+    }
+
+    #[test]
+    fn the_model_before_is_untouched_and_the_error_tells_which() {
+        let model = start();
+        let actions = [("INPUT", Action::Flush), ("nowhere", Action::Flush)];
+        assert!(change(&model, actions).err() == Some((1, Kind::NoChain)));
+        assert!(protocols(&model, "INPUT") == Some(123));
+    }
+
+    #[test]
+    fn chains() {
+        let model = start();
+        let refused = |chain, action| {
+            change(&model, [(chain, action)])
+                .err()
+                .map(|(_, kind)| kind)
+        };
+        assert!(refused("own", Action::NewChain) == Some(Kind::ChainExists));
+        assert!(refused("INPUT", Action::NewChain) == Some(Kind::ChainExists));
+        assert!(refused("ACCEPT", Action::NewChain) == Some(Kind::BadName));
+        assert!(refused("-x", Action::NewChain) == Some(Kind::BadName));
+        assert!(refused("a b", Action::NewChain) == Some(Kind::BadName));
+        assert!(refused("INPUT", Action::DeleteChain) == Some(Kind::BuiltIn));
+        assert!(refused("own", Action::DeleteChain) == Some(Kind::ChainNotEmpty));
+        assert!(refused("own", Action::Policy(Policy::Drop, None)) == Some(Kind::NoPolicy));
+        assert!(refused("INPUT", Action::RenameChain(name("x"))) == Some(Kind::BuiltIn));
+        assert!(refused("own", Action::RenameChain(name("FORWARD"))) == Some(Kind::ChainExists));
+
+        let jump = Rule {
+            target: Target::Jump(name("own")),
+            ..Rule::default()
+        };
+        let used = [
+            ("own", Action::Flush),
+            ("INPUT", Action::Append(jump, NONE)),
+        ];
+        let model = change(&model, used).ok().unwrap();
+        let gone = change(&model, [("own", Action::DeleteChain)]);
+        assert!(gone.err() == Some((0, Kind::ChainInUse)));
+        // A jump follows the name.
+        let renamed = change(&model, [("own", Action::RenameChain(name("zone")))])
+            .ok()
+            .unwrap();
+        assert!(protocols(&renamed, "own").is_none());
+        assert!(Program::compile(&renamed).is_ok());
+        let free = change(
+            &renamed,
+            [("INPUT", Action::Flush), ("zone", Action::DeleteChain)],
+        );
+        assert!(free.is_ok());
+    }
+
+    #[test]
+    fn tables() {
+        let with = |table: &str, own| {
+            let mut list = KVVec::new();
+            let action = Action::ReplaceTable(own);
+            let op = Op {
+                family: Family::V4,
+                table: name(table),
+                chain: Name::default(),
+                action,
+            };
+            list.push(op, GFP_KERNEL).unwrap();
+            apply(&start(), list).map_err(|(_, error)| error.kind)
+        };
+        let own = |hooks, place| Some(Own { hooks, place });
+        // Before filter, and after it.
+        for (place, position) in [(-1, 0), (1, 1)] {
+            let model = with("edge", own(0b11, place)).ok().unwrap();
+            let edge = model.tables.get(position).unwrap();
+            assert!(edge.name == name("edge"));
+            assert_eq!(edge.hooks().count(), 2);
+        }
+        assert!(
+            with("filter", None)
+                .ok()
+                .and_then(|model| protocols(&model, "INPUT"))
+                == Some(0)
+        );
+        assert!(with("edge", None).err() == Some(Kind::NoHooks));
+        assert!(with("edge", own(0, 0)).err() == Some(Kind::NoHooks));
+        assert!(with("edge", own(1 << 5, 0)).err() == Some(Kind::NoHooks));
+        assert!(with("filter", own(1, 0)).err() == Some(Kind::NoHooks));
+        assert!(with("nat", own(1, 0)).err() == Some(Kind::BadName));
+    }
+
+    #[test]
+    fn counters_belong_to_a_rule_for_as_long_as_it_stays() {
+        let model = start();
+        let moved = change(
+            &model,
+            [("INPUT", Action::Insert(1, drop_protocol(9), NONE))],
+        )
+        .ok()
+        .unwrap();
+        let before = Program::compile(&model).ok().unwrap();
+        let after = Program::compile(&moved).ok().unwrap();
+        let carried = after.carried(&before).ok().unwrap();
+        // Slots: INPUT's policy, its rules, two more policies, the rule of "own".
+        let expected = [
+            Some(0),
+            None,
+            Some(1),
+            Some(2),
+            Some(3),
+            Some(4),
+            Some(5),
+            Some(6),
+        ];
+        assert!(carried.iter().eq(expected.iter()));
+        // Replaced by itself it is another rule, and counts from the start.
+        let same = change(
+            &model,
+            [("INPUT", Action::Replace(1, drop_protocol(1), NONE))],
+        )
+        .ok()
+        .unwrap();
+        let carried = Program::compile(&same)
+            .ok()
+            .unwrap()
+            .carried(&before)
+            .ok()
+            .unwrap();
+        assert!(carried.get(1) == Some(&None));
+    }
+
+    #[test]
+    fn a_rule_of_the_other_family_is_refused() {
+        let (address, mask) = (
+            IpAddr::V6(Ipv6Addr::LOCALHOST),
+            IpAddr::V6(u128::MAX.into()),
+        );
+        let rule = Rule {
+            source: Some(Not::is(Prefix { address, mask })),
+            ..Rule::default()
+        };
+        let refused = change(&start(), [("INPUT", Action::Append(rule, NONE))]);
+        assert!(refused.err() == Some((0, Kind::MixedFamilies)));
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What must hold of any ruleset, any packet and any message.
+
+mod generate;
+
+use oxtables_engine::alloc::{failing_after, KVVec, GFP_KERNEL};
+use oxtables_engine::engine::packet::{DeviceName, Family, Hook, Input};
+use oxtables_engine::engine::rules::targets::Log;
+use oxtables_engine::engine::rules::transaction::{apply, Op};
+use oxtables_engine::engine::rules::{Env, Kind, Model, Program, Verdict};
+use oxtables_engine::uapi::op::{decode_all, dump, Position};
+use oxtables_engine::uapi::Writer;
+use proptest::prelude::*;
+
+/// A message of all operations that build the model.
+fn message(model: &Model) -> Vec<u8> {
+    let (mut bytes, mut writer) = (Vec::new(), Writer::new(1 << 16));
+    let mut position = Position::default();
+    loop {
+        writer.clear();
+        let full = dump(model, &[], &mut position, &mut writer);
+        bytes.extend_from_slice(writer.bytes());
+        if full.is_ok() {
+            return bytes;
+        }
+    }
+}
+
+fn decode(bytes: &[u8]) -> KVVec<Op> {
+    let mut ops = KVVec::new();
+    decode_all(bytes, &mut ops).expect("what was written can be read");
+    ops
+}
+
+fn input<'a>(hook: Hook, bytes: &'a &'a [u8]) -> Input<'a> {
+    Input {
+        hook,
+        linear: bytes,
+        payload: bytes,
+        len: bytes.len() as u32,
+        input: DeviceName::from_text(b"eth0").unwrap(),
+        output: DeviceName::from_text(b"eth1").unwrap(),
+        mark: 0,
+    }
+}
+
+/// Writes down all that a walk does.
+#[derive(Debug, Default, PartialEq)]
+struct Trace(Vec<(&'static str, u32)>);
+
+impl Env for Trace {
+    fn count(&mut self, slot: u32, _: u32) {
+        self.0.push(("count", slot));
+    }
+
+    fn log(&mut self, log: &Log) {
+        self.0.push(("log", log.level.into()));
+    }
+
+    fn set_mark(&mut self, mark: u32) {
+        self.0.push(("mark", mark));
+    }
+}
+
+fn judge(model: &Model, family: Family, hook: Hook, bytes: &[u8]) -> (Verdict, Trace) {
+    let program = Program::compile(model).expect("the model was compiled before");
+    let mut trace = Trace::default();
+    let verdict = program.evaluate(family, input(hook, &bytes), &mut trace);
+    (verdict, trace)
+}
+
+proptest! {
+    /// A ruleset survives the way over netlink and back, to the byte and to the verdict.
+    #[test]
+    fn a_ruleset_survives_netlink(
+        model in generate::model(),
+        packets in prop::collection::vec(generate::packet(), 8),
+    ) {
+        let sent = message(&model);
+        let received = apply(&Model::default(), decode(&sent)).expect("it was applied before");
+        prop_assert_eq!(&message(&received), &sent);
+        if Program::compile(&model).is_ok() {
+            for (family, hook, bytes) in packets {
+                let before = judge(&model, family, hook, &bytes);
+                prop_assert_eq!(judge(&received, family, hook, &bytes), before);
+            }
+        }
+    }
+
+    /// A packet in pieces is judged as the same packet in one.
+    #[test]
+    fn where_the_bytes_lie_does_not_matter(
+        model in generate::model(),
+        (family, hook, bytes) in generate::packet(),
+        cut in 0..100_usize,
+    ) {
+        let Ok(program) = Program::compile(&model) else { return Ok(()) };
+        let slice = bytes.as_slice();
+        let (mut whole, mut pieces) = (Trace::default(), Trace::default());
+        let expected = program.evaluate(family, input(hook, &slice), &mut whole);
+        let linear = &slice[..cut.min(slice.len())];
+        let split = Input { linear, ..input(hook, &slice) };
+        prop_assert_eq!(program.evaluate(family, split, &mut pieces), expected);
+        prop_assert_eq!(pieces, whole);
+    }
+
+    /// Bytes that no one meant as a message are refused or understood, and never end in a panic.
+    #[test]
+    fn random_bytes_are_no_danger(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+        let mut ops = KVVec::new();
+        if decode_all(&bytes, &mut ops).is_ok() {
+            if let Ok(model) = apply(&Model::default(), ops) {
+                let _ = Program::compile(&model);
+            }
+        }
+    }
+
+    /// A message that is changed here and there is refused or understood.
+    #[test]
+    fn damaged_messages_are_no_danger(
+        model in generate::model(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut bytes = message(&model);
+        for (index, value) in damage {
+            if !bytes.is_empty() {
+                let at = index.index(bytes.len());
+                bytes[at] = value;
+            }
+        }
+        let mut ops = KVVec::new();
+        if decode_all(&bytes, &mut ops).is_ok() {
+            if let Ok(model) = apply(&Model::default(), ops) {
+                let _ = Program::compile(&model);
+            }
+        }
+    }
+}
+
+proptest! {
+    // One case runs the commit as often as it allocates.
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Whichever allocation of a commit fails, the commit says so.
+    #[test]
+    fn no_memory_is_an_error(model in generate::model()) {
+        let sent = message(&model);
+        let compiles = Program::compile(&model).is_ok();
+        for successes in 0.. {
+            let (result, failed) = failing_after(successes, || {
+                let mut ops = KVVec::new();
+                decode_all(&sent, &mut ops).map_err(|_| Kind::NoMemory)?;
+                let model = apply(&Model::default(), ops).map_err(|(_, error)| error.kind)?;
+                Program::compile(&model).map_err(|error| error.kind)
+            });
+            if !failed {
+                prop_assert_eq!(result.is_ok(), compiles);
+                break;
+            }
+            prop_assert_eq!(result.err(), Some(Kind::NoMemory));
+        }
+    }
+}
+
+#[test]
+fn the_fault_injection_itself_works() {
+    let (result, failed) = failing_after(0, || KVVec::<u8>::with_capacity(1, GFP_KERNEL).is_err());
+    assert!(result && failed);
+    let (result, failed) = failing_after(1, || KVVec::<u8>::with_capacity(1, GFP_KERNEL).is_err());
+    assert!(!result && !failed);
+}

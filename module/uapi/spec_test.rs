@@ -1,1 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Holds `oxtables.yaml` to the sets of attributes that the code has.
 
+use std::collections::BTreeSet;
+
+use yaml_rust2::{Yaml, YamlLoader};
+
+use super::field::{Kind, Set, Wire};
+use super::message::MESSAGE;
+use super::op::{Verb, WireOp};
+use super::{Command, FAMILY, GROUP_RULES, VERSION};
+
+fn spec() -> Yaml {
+    let text = include_str!("oxtables.yaml");
+    YamlLoader::load_from_str(text)
+        .expect("oxtables.yaml is YAML")
+        .remove(0)
+}
+
+/// The entry of a list that has this name.
+fn named<'a>(list: &'a Yaml, name: &str) -> &'a Yaml {
+    let mut entries = list.as_vec().expect("a list").iter();
+    entries
+        .find(|entry| entry["name"].as_str() == Some(name))
+        .unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// A field's name as YNL writes it.
+fn dashed(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// Checks a set and those inside it; collects their names.
+fn check(spec: &Yaml, set: &Set, seen: &mut BTreeSet<String>) {
+    if !seen.insert(set.name.into()) {
+        return;
+    }
+    let attributes = named(&spec["attribute-sets"], set.name)["attributes"]
+        .as_vec()
+        .unwrap();
+    assert_eq!(
+        attributes.len(),
+        set.attributes.len(),
+        "attributes of {}",
+        set.name
+    );
+    // YNL numbers attributes from 1 where it is not told otherwise.
+    for ((number, told), attribute) in (1..).zip(attributes).zip(set.attributes) {
+        let place = format!("{} of {}", attribute.name, set.name);
+        assert_eq!(number, attribute.id, "number of {place}");
+        assert_eq!(told["name"].as_str().unwrap(), dashed(attribute.name));
+        let (kind, longest) = match attribute.kind {
+            Kind::Flag => ("flag", None),
+            Kind::U8 => ("u8", None),
+            Kind::U16 => ("u16", None),
+            Kind::U32 => ("u32", None),
+            Kind::S32 => ("s32", None),
+            Kind::U64 => ("u64", None),
+            Kind::Text(longest) => ("string", Some(longest)),
+            Kind::Bytes(longest) => ("binary", Some(longest)),
+            Kind::Nest(inner) => {
+                assert_eq!(
+                    told["nested-attributes"].as_str(),
+                    Some(inner.name),
+                    "{place}"
+                );
+                check(spec, inner, seen);
+                ("nest", None)
+            }
+        };
+        assert_eq!(told["type"].as_str(), Some(kind), "type of {place}");
+        assert_eq!(
+            told["checks"]["max-len"].as_i64(),
+            longest.map(i64::from),
+            "length of {place}"
+        );
+    }
+}
+
+#[test]
+fn attributes_are_those_of_the_code() {
+    let spec = spec();
+    let mut seen = BTreeSet::new();
+    check(&spec, &MESSAGE, &mut seen);
+    assert!(seen.contains(WireOp::SET.name));
+    let told: BTreeSet<String> = spec["attribute-sets"]
+        .as_vec()
+        .unwrap()
+        .iter()
+        .map(|set| set["name"].as_str().unwrap().into())
+        .collect();
+    assert_eq!(told, seen);
+}
+
+#[test]
+fn operations_are_those_of_the_code() {
+    let spec = spec();
+    assert_eq!(spec["name"].as_str(), Some(FAMILY));
+    assert_eq!(spec["version"].as_i64(), Some(VERSION.into()));
+    named(&spec["mcast-groups"]["list"], GROUP_RULES);
+    let operations = &spec["operations"]["list"];
+    assert_eq!(operations.as_vec().unwrap().len(), Command::ALL.len());
+    for command in Command::ALL {
+        let told = named(operations, command.name());
+        assert_eq!(
+            told["value"].as_i64(),
+            Some(command as i64),
+            "{}",
+            command.name()
+        );
+    }
+}
+
+#[test]
+fn verbs_are_those_of_the_code() {
+    let spec = spec();
+    let told = named(&spec["definitions"], "verb")["entries"]
+        .as_vec()
+        .unwrap();
+    let told: Vec<_> = told
+        .iter()
+        .map(|verb| verb.as_str().unwrap().to_owned())
+        .collect();
+    let mut expected = Vec::new();
+    for verb in Verb::ALL {
+        assert_eq!(verb as usize, expected.len() + 1);
+        let mut dashed = String::new();
+        for letter in format!("{verb:?}").chars() {
+            if letter.is_uppercase() && !dashed.is_empty() {
+                dashed.push('-');
+            }
+            dashed.push(letter.to_ascii_lowercase());
+        }
+        expected.push(dashed);
+    }
+    assert_eq!(told, expected);
+}

@@ -23,7 +23,10 @@
 #include "shim.h"
 
 const unsigned int CONST_RTN_UNSPEC = RTN_UNSPEC;
+const unsigned int CONST_GENL_MCAST_CAP_NET_ADMIN = GENL_MCAST_CAP_NET_ADMIN;
+const size_t CONST_GENL_HDRLEN = GENL_HDRLEN;
 const gfp_t CONST_GFP_KERNEL = GFP_KERNEL;
+const size_t CONST_NLMSG_HDRLEN = NLMSG_HDRLEN;
 
 /*
  * Places of fields. bindgen would number the unnamed unions around some of these by how many there are,
@@ -37,4 +40,3 @@ const size_t CONST_SKB_HEAD = offsetof(struct sk_buff, head);
 const size_t CONST_SKB_LEN = offsetof(struct sk_buff, len);
 const size_t CONST_SKB_MARK = offsetof(struct sk_buff, mark);
 const size_t CONST_SKB_NETWORK_HEADER = offsetof(struct sk_buff, network_header);
-const size_t CONST_SKB_SK = offsetof(struct sk_buff, sk);

@@ -13,6 +13,7 @@ pub mod alloc {
     pub use kernel::sync::Arc;
 }
 
+use glue::genl::Family;
 use glue::namespaces::Namespaces;
 use kernel::prelude::*;
 
@@ -33,6 +34,9 @@ module! {
 
 /// The module while it is loaded. What is made first is taken away last: fields are dropped in their order.
 struct Oxtables {
+    /// Requests over netlink, the only way in for rules.
+    _family: Family,
+    /// The state of every network namespace, with its hooks.
     _namespaces: Namespaces,
 }
 
@@ -43,6 +47,9 @@ impl kernel::Module for Oxtables {
             EINVAL
         })?;
         let namespaces = Namespaces::register()?;
-        Ok(Self { _namespaces: namespaces })
+        let user_namespaces = module_parameters::userns.value() != 0;
+        // SAFETY: The states of namespaces go after the family, by the order of the fields.
+        let family = unsafe { Family::register(module, user_namespaces) }?;
+        Ok(Self { _family: family, _namespaces: namespaces })
     }
 }

@@ -52,9 +52,9 @@ void shim_genlmsg_end(struct sk_buff *skb, void *header)
 	genlmsg_end(skb, header);
 }
 
-int shim_genlmsg_reply(struct sk_buff *skb, struct genl_info *info)
+int shim_genlmsg_unicast(struct net *net, struct sk_buff *skb, u32 portid)
 {
-	return genlmsg_reply(skb, info);
+	return genlmsg_unicast(net, skb, portid);
 }
 
 int shim_genlmsg_multicast_netns(const struct genl_family *family, struct net *net, struct sk_buff *skb,

@@ -18,7 +18,7 @@ bool shim_try_module_get(void);
 void shim_module_put(void);
 struct sk_buff *shim_genlmsg_new(size_t payload, gfp_t flags);
 void shim_genlmsg_end(struct sk_buff *skb, void *header);
-int shim_genlmsg_reply(struct sk_buff *skb, struct genl_info *info);
+int shim_genlmsg_unicast(struct net *net, struct sk_buff *skb, u32 portid);
 int shim_genlmsg_multicast_netns(const struct genl_family *family, struct net *net, struct sk_buff *skb,
 				 u32 portid, unsigned int group, gfp_t flags);
 void shim_nlmsg_free(struct sk_buff *skb);

@@ -39,7 +39,9 @@ pub(super) struct Hooks([Option<Registration>; Family::ALL.len() * Hook::ALL.len
 /// Registrations that packets no longer find, though some may still be inside, and listings may read them:
 /// to be dropped after a grace period.
 #[must_use = "readers may still use it until a grace period has passed"]
-pub(super) struct Unregistered(Hooks);
+pub(super) struct Unregistered {
+    _hooks: Hooks,
+}
 
 impl Hooks {
     fn has(&self, family: Family, hook: Hook) -> bool {
@@ -105,7 +107,7 @@ impl Hooks {
                 *gone = Some(registration);
             }
         }
-        Unregistered(gone)
+        Unregistered { _hooks: gone }
     }
 }
 

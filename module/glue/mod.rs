@@ -6,9 +6,10 @@
 //! netlink   -> genl -> namespace -> (ruleset, hook) -> publication by rcu
 //! ```
 //!
-//! There is one lock, the writer's of a namespace ([`namespace::Writer`]). Netlink takes it; packets do not.
-//! Under it memory is allocated, modules are loaded and grace periods waited for, so no lock that packets
-//! may need can be taken around it.
+//! A namespace has two locks, which netlink takes and packets do not; they are never held together. Under
+//! the writer's ([`namespace::Writer`]) memory is allocated, modules are loaded and grace periods waited for.
+//! The one of the transactions that are being collected ([`staging::Staging`]) is apart from it, because
+//! the closing of any netlink socket takes it: also of one that the program has which loads a module for us.
 
 mod bindings;
 pub(crate) mod genl;
@@ -22,6 +23,7 @@ mod refusal;
 mod reject;
 mod ruleset;
 mod skb;
+mod staging;
 mod usage;
 
 use kernel::str::{CStr, CStrExt as _};

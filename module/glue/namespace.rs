@@ -6,6 +6,7 @@ use super::hook::{Hooks, Unregistered};
 use super::rcu::{RcuArc, Reader};
 use super::refusal::Refusal;
 use super::ruleset::{Base, Ruleset};
+use super::staging::Staging;
 use super::usage::InUse;
 use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
 use crate::engine::packet::DropReason;
@@ -22,6 +23,8 @@ pub(super) struct Namespace {
     published: RcuArc<Ruleset>,
     #[pin]
     writer: Mutex<Writer>,
+    #[pin]
+    staging: Mutex<Staging>,
 }
 
 // SAFETY: The pointer to the namespace is only given to functions that may be called on any thread.
@@ -32,7 +35,7 @@ unsafe impl Sync for Namespace {}
 /// What belongs to whoever changes the rules. Packets know nothing of it, and never wait for its lock.
 pub(super) struct Writer {
     /// How many commits there have been.
-    pub(super) generation: u64,
+    generation: u64,
     /// The rules in force, as a person wrote them.
     model: Arc<Model>,
     /// What is published; nothing before the first commit.
@@ -63,6 +66,7 @@ impl Namespace {
             net,
             published: RcuArc::empty(),
             writer <- new_mutex!(writer()?, "oxtables::writer"),
+            staging <- new_mutex!(Staging::default(), "oxtables::staging"),
         })
     }
 
@@ -78,17 +82,22 @@ impl Namespace {
     }
 
     /// Waits until nobody else reads or changes the rules other than as packets do. May sleep.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Writer> {
+    pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock()
     }
 
+    /// The transactions that are being collected. May sleep, though never for as long as a commit takes.
+    pub(super) fn staging(&self) -> MutexGuard<'_, Staging> {
+        self.staging.lock()
+    }
+
     /// Changes the rules: all operations happen, or none. Packets see the rules before or those after, never
-    /// a mixture. Returns the new generation. May sleep.
+    /// a mixture. May sleep.
     ///
     /// # Errors
     ///
     /// Says what is wrong, and with which rule; the rules in force stay.
-    pub(super) fn commit(&self, writer: &mut Writer, ops: KVVec<Op>) -> Result<u64, Refusal> {
+    pub(super) fn commit(&self, writer: &mut Writer, ops: KVVec<Op>) -> Result<(), Refusal> {
         // All that can fail comes first ...
         let model = transaction::apply(&writer.model, ops).map_err(|(_, error)| error)?;
         let mut ruleset = Ruleset::new(&model)?;
@@ -136,14 +145,14 @@ impl Namespace {
         writer.base = base;
         writer.model = model;
         writer.ruleset = Some(ruleset);
-        writer.generation = writer.generation.wrapping_add(1);
-        Ok(writer.generation)
+        writer.generation = writer.next_generation();
+        Ok(())
     }
 
     /// Takes the hooks off, because the namespace goes away. A grace period must pass before it may be
     /// dropped. May sleep.
     pub(super) fn leave(&self) {
-        let mut writer = self.lock();
+        let mut writer = self.writer();
         let unregistered = writer.hooks.unregister(self, |_, _| true);
         writer.leaving = Some(unregistered);
     }
@@ -169,6 +178,16 @@ fn selection<'a>(model: &'a Model, select: &'a Select) -> impl Iterator<Item = b
 }
 
 impl Writer {
+    /// The number of the rules in force, which grows with every commit.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The number that the next commit gives them.
+    pub(super) fn next_generation(&self) -> u64 {
+        self.generation.wrapping_add(1)
+    }
+
     /// The rules in force.
     pub(super) fn model(&self) -> Arc<Model> {
         self.model.clone()

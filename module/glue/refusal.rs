@@ -3,6 +3,7 @@
 
 use crate::alloc::AllocError;
 use crate::engine::rules;
+use crate::uapi::attr::Full;
 use crate::uapi::{self, Errno};
 use core::fmt::{self, Write};
 use kernel::error::{code, Error};
@@ -48,6 +49,15 @@ impl From<rules::Error> for Refusal {
 impl From<uapi::Error> for Refusal {
     fn from(error: uapi::Error) -> Self {
         Self::written(number(error.errno), error.offset, format_args!("{}", error.what))
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Limit => Self::new(code::EMSGSIZE, "answer does not fit in a message"),
+            Full::NoMemory => AllocError.into(),
+        }
     }
 }
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Messages that the kernel sends.
+
+use crate::alloc::AllocError;
+use crate::glue::bindings;
+use crate::glue::namespace::Namespace;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+use kernel::ffi::{c_int, c_void};
+
+/// What stands before the attributes of a message.
+#[derive(Clone, Copy)]
+pub(super) struct Header<'a> {
+    pub(super) family: &'a bindings::genl_family,
+    /// The port that the message goes to; zero for all who listen.
+    pub(super) port: u32,
+    /// The number of the request that is answered; zero where none is.
+    pub(super) sequence: u32,
+    pub(super) flags: c_int,
+    pub(super) command: u8,
+}
+
+impl Header<'_> {
+    /// Writes a message to a buffer; `false` when it does not fit.
+    ///
+    /// # Safety
+    ///
+    /// `skb` is a valid buffer for netlink messages that nobody else uses.
+    pub(super) unsafe fn put(&self, skb: NonNull<bindings::sk_buff>, attributes: &[u8]) -> bool {
+        let Self { family, port, sequence, flags, command } = *self;
+        // SAFETY: The caller vouches for the buffer; the function checks the room in it.
+        let header = unsafe {
+            bindings::genlmsg_put(skb.as_ptr(), port, sequence, family, flags, command)
+        };
+        if header.is_null() {
+            return false;
+        }
+        let (Ok(len), data) = (c_int::try_from(attributes.len()), attributes.as_ptr()) else {
+            return false;
+        };
+        // SAFETY: As above; `data` points to `len` bytes.
+        if unsafe { bindings::nla_put_nohdr(skb.as_ptr(), len, data.cast::<c_void>()) } != 0 {
+            return false;
+        }
+        // SAFETY: `header` is the one of the message that was begun in this buffer.
+        unsafe { bindings::shim_genlmsg_end(skb.as_ptr(), header) };
+        true
+    }
+}
+
+/// A complete message.
+///
+/// # Invariants
+///
+/// It owns the buffer.
+pub(super) struct Message(NonNull<bindings::sk_buff>);
+
+impl Message {
+    /// Makes a message. May sleep.
+    pub(super) fn new(header: Header<'_>, attributes: &[u8]) -> Result<Self, AllocError> {
+        // SAFETY: The function takes any numbers.
+        let skb = unsafe { bindings::shim_genlmsg_new(attributes.len(), bindings::CONST_GFP_KERNEL) };
+        // INVARIANT: The buffer was just made for this.
+        let message = Self(NonNull::new(skb).ok_or(AllocError)?);
+        // SAFETY: Nobody else knows the buffer.
+        let complete = unsafe { header.put(message.0, attributes) };
+        complete.then_some(message).ok_or(AllocError)
+    }
+
+    /// Sends the message to a port in a namespace. When the socket's buffer is full, the message is lost and
+    /// the core tells the socket so (ENOBUFS).
+    pub(super) fn unicast(self, namespace: &Namespace, port: u32) {
+        let skb = ManuallyDrop::new(self).0.as_ptr();
+        // SAFETY: The message is complete and passes to the core; the namespace is alive.
+        let _ = unsafe { bindings::shim_genlmsg_unicast(namespace.as_ptr(), skb, port) };
+    }
+
+    /// Sends the message to all in a namespace who listen to the family's first group.
+    pub(super) fn multicast(self, family: &bindings::genl_family, namespace: &Namespace) {
+        let skb = ManuallyDrop::new(self).0.as_ptr();
+        let (net, gfp) = (namespace.as_ptr(), bindings::CONST_GFP_KERNEL);
+        // SAFETY: The message is complete and passes to the core; family and namespace are alive. An error
+        // only tells that nobody listens.
+        let _ = unsafe { bindings::shim_genlmsg_multicast_netns(family, net, skb, 0, 0, gfp) };
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: By the invariants the buffer is ours.
+        unsafe { bindings::shim_nlmsg_free(self.0.as_ptr()) };
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Changing the rules: a transaction is collected in as many messages as it takes, and then carried out at
+//! once.
+
+use super::message::{Header, Message};
+use super::request::Request;
+use crate::glue::refusal::Refusal;
+use crate::glue::staging::Transaction;
+use crate::uapi::attr::{Reader, Writer};
+use crate::uapi::field::{Field, Found};
+use crate::uapi::{message, Command};
+use kernel::error::code;
+
+/// Opens a transaction.
+pub(super) fn begin(request: &Request<'_>) -> Result<(), Refusal> {
+    let found = Found::collect(Reader::new(request.attributes()), &message::MESSAGE)?;
+    let expected = found.attribute(message::GENERATION).map(u64::get).transpose()?;
+    let mut staging = request.namespace().staging();
+    staging.begin(request.port(), Transaction::new(expected))
+}
+
+/// Adds operations to the transaction. If they can't be added, there is none afterwards.
+pub(super) fn chunk(request: &Request<'_>) -> Result<(), Refusal> {
+    request.namespace().staging().add(request.port(), request.attributes())
+}
+
+/// Drops the transaction.
+pub(super) fn abort(request: &Request<'_>) -> Result<(), Refusal> {
+    request.namespace().staging().take(request.port()).map(drop)
+}
+
+/// Carries the transaction out, all or nothing, and tells the sender and all who listen.
+pub(super) fn commit(request: &Request<'_>) -> Result<(), Refusal> {
+    let namespace = request.namespace();
+    let transaction = namespace.staging().take(request.port())?;
+    let mut writer = namespace.writer();
+    if !transaction.fits(writer.generation()) {
+        return Err(Refusal::new(code::ESTALE, "the rules changed since they were read"));
+    }
+
+    // What is sent afterwards is made before, so that a commit does not happen and then seem to fail.
+    let mut attributes = Writer::new(64);
+    writer.next_generation().put(message::GENERATION, &mut attributes)?;
+    let answer = request.answer(attributes.bytes())?;
+    request.port().put(message::PORT, &mut attributes)?;
+    let family = request.family();
+    let command = Command::RulesChanged as u8;
+    let news = Header { family, port: 0, sequence: 0, flags: 0, command };
+    let news = Message::new(news, attributes.bytes())?;
+
+    namespace.commit(&mut writer, transaction.into_ops())?;
+    answer.unicast(namespace, request.port());
+    // Under the lock still, so that news come in the order of the commits.
+    news.multicast(family, namespace);
+    Ok(())
+}

@@ -9,6 +9,10 @@ use std::ops::{Deref, DerefMut};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocError;
 
+/// There is no element of the index to remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoveError;
+
 /// How an allocation may behave; on the host there is one way.
 #[derive(Clone, Copy, Debug)]
 pub struct Flags;
@@ -90,9 +94,9 @@ impl<T> KVec<T> {
     }
 
     /// Removes the element at `index`.
-    pub fn remove(&mut self, index: usize) -> Result<T, ()> {
+    pub fn remove(&mut self, index: usize) -> Result<T, RemoveError> {
         if index >= self.0.len() {
-            return Err(());
+            return Err(RemoveError);
         }
         Ok(self.0.remove(index))
     }

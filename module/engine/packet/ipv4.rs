@@ -30,16 +30,15 @@ pub fn parse(input: Input<'_>) -> Result<Packet<'_, u32>, DropReason> {
     Ok(Packet {
         source: u32::from_be_bytes([s0, s1, s2, s3]),
         destination: u32::from_be_bytes([d0, d1, d2, d3]),
-        body: Body {
-            mark: input.mark,
+        body: Body::new(
+            Family::V4,
             input,
-            family: Family::V4,
-            transport: Some(Transport {
+            Some(Transport {
                 protocol,
                 offset,
                 fragment,
             }),
-        },
+        ),
     })
 }
 
@@ -59,7 +58,7 @@ mod tests {
         let packet = parse(input(Hook::LocalIn, &TCP_V4)).ok().unwrap();
         assert_eq!(packet.source, 0xc000_0201);
         assert_eq!(packet.destination, 0xc633_6402);
-        assert_eq!(packet.body.len(), 44);
+        assert_eq!(packet.body.length(), 44);
         let expected = Transport {
             protocol: 6,
             offset: 20,

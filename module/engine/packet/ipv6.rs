@@ -62,12 +62,7 @@ pub fn parse(input: Input<'_>) -> Result<Packet<'_, V6>, DropReason> {
     Ok(Packet {
         source,
         destination,
-        body: Body {
-            mark: input.mark,
-            input,
-            family: Family::V6,
-            transport,
-        },
+        body: Body::new(Family::V6, input, transport),
     })
 }
 

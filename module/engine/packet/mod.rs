@@ -286,6 +286,74 @@ pub struct Transport {
     pub fragment: u16,
 }
 
+/// The ports of a packet: read once, since most rules ask for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// Its ports, in host order. The whole fixed part of the transport header is there.
+    Known {
+        /// The source port.
+        source: u16,
+        /// The destination port.
+        destination: u16,
+    },
+    /// It has none to judge by: a later fragment, or another protocol than TCP, UDP and UDP-Lite.
+    None,
+    /// It should have ports and is damaged, so that a rule that asks for them must drop it.
+    Damaged(DropReason),
+}
+
+impl Ports {
+    /// Length of the fixed part of a TCP header, in bytes.
+    const TCP_HEADER: usize = 20;
+    /// Length of a UDP header, in bytes.
+    const UDP_HEADER: usize = 8;
+
+    #[inline]
+    fn find(
+        family: Family,
+        transport: Option<Transport>,
+        linear: &[u8],
+        payload: &dyn Payload,
+    ) -> Self {
+        let Some(Transport {
+            protocol,
+            offset,
+            fragment,
+        }) = transport
+        else {
+            return Self::None;
+        };
+        let has_ports = matches!(protocol, protocol::TCP | protocol::UDP | protocol::UDPLITE);
+        match (has_ports, fragment) {
+            (false, _) => Self::None,
+            (true, 0) => {
+                let first = if protocol == protocol::TCP {
+                    let mut buffer = [0; Self::TCP_HEADER];
+                    read(linear, payload, offset, &mut buffer)
+                        .and_then(|header| header.first_chunk().copied())
+                } else {
+                    let mut buffer = [0; Self::UDP_HEADER];
+                    read(linear, payload, offset, &mut buffer)
+                        .and_then(|header| header.first_chunk().copied())
+                };
+                match first {
+                    Some([s0, s1, d0, d1]) => Self::Known {
+                        source: u16::from_be_bytes([s0, s1]),
+                        destination: u16::from_be_bytes([d0, d1]),
+                    },
+                    None => Self::Damaged(DropReason::TruncatedTransport),
+                }
+            }
+            // A fragment that begins 8 bytes in would overwrite the flags of the first one's header when
+            // they are put together; nothing honest sends it (RFC 1858, section 3).
+            (true, 8) if protocol == protocol::TCP && family == Family::V4 => {
+                Self::Damaged(DropReason::TinyFragment)
+            }
+            (true, _) => Self::None,
+        }
+    }
+}
+
 /// A parsed packet; `A` is an address as its family compares it.
 pub struct Packet<'a, A> {
     /// The source address.
@@ -305,9 +373,23 @@ pub struct Body<'a> {
     pub mark: u32,
     /// Where the transport header is; `None` when the headers before it are damaged.
     pub transport: Option<Transport>,
+    /// The packet's ports.
+    pub ports: Ports,
 }
 
 impl<'a> Body<'a> {
+    #[inline]
+    fn new(family: Family, input: Input<'a>, transport: Option<Transport>) -> Self {
+        let ports = Ports::find(family, transport, input.linear, input.payload);
+        Self {
+            mark: input.mark,
+            input,
+            family,
+            transport,
+            ports,
+        }
+    }
+
     /// The hook that the packet is at.
     #[inline]
     pub fn hook(&self) -> Hook {
@@ -316,7 +398,7 @@ impl<'a> Body<'a> {
 
     /// The packet's length in bytes, from the network header on.
     #[inline]
-    pub fn len(&self) -> u32 {
+    pub fn length(&self) -> u32 {
         self.input.len
     }
 
@@ -343,10 +425,13 @@ impl<'a> Body<'a> {
         read(self.input.linear, self.input.payload, offset, buffer)
     }
 
-    /// Fills `buffer` with the bytes at `offset` from the network header; `false` when the packet ends
-    /// before.
-    pub fn copy(&self, offset: usize, buffer: &mut [u8]) -> bool {
-        (&self.input.linear).copy(offset, buffer) || self.input.payload.copy(offset, buffer)
+    /// Fills `buffer` with the bytes at `offset` from the transport header; `false` when the packet does not
+    /// have them.
+    pub fn copy_transport(&self, offset: usize, buffer: &mut [u8]) -> bool {
+        self.transport
+            .filter(|transport| transport.fragment == 0)
+            .and_then(|transport| transport.offset.checked_add(offset))
+            .is_some_and(|offset| self.input.payload.copy(offset, buffer))
     }
 }
 

@@ -10,6 +10,7 @@
 //! chain to the chains below it the hook that packets come from.
 
 use super::error::{Error, Kind, Place};
+use super::matches::{PortPair, PortRange};
 use super::model::{Chain, Model, Prefix, Rule, Table};
 use super::program::{
     ask, Action, Address, DevicePattern, Devices, Entrance, Line, Program, Rules, Slot, MAX_DEPTH,
@@ -351,13 +352,35 @@ fn line<A: FromIp>(
         rules.devices.push(devices, GFP_KERNEL)?;
     }
 
+    let mut ports = PortPair::default();
     let matches = rules.matches.len();
     for item in &rule.matches.0 {
-        if item.asks() {
+        // Only the first question may be asked ahead: another one before it could have let the packet go
+        // where a damaged header makes this one drop it.
+        let hoisted = item
+            .ports()
+            .filter(|_| asks & (ask::PORTS | ask::MATCHES) == 0);
+        if let Some(pair) = hoisted {
+            asks |= ask::PORTS;
+            ports = pair;
+        }
+        if item.asks() || hoisted.is_none() && item.ports().is_some() {
             asks |= ask::MATCHES;
             rules.matches.push(item.try_clone()?, GFP_KERNEL)?;
         }
     }
+    let mut port_range = |asked: Option<Not<PortRange>>, negated: u16| match asked {
+        Some(range) => {
+            asks |= if range.not { negated } else { 0 };
+            range.value
+        }
+        None => PortRange {
+            first: 0,
+            last: u16::MAX,
+        },
+    };
+    let source_port = port_range(ports.source, ask::NOT_SOURCE_PORT);
+    let destination_port = port_range(ports.destination, ask::NOT_DESTINATION_PORT);
     let match_count = u8::try_from(rules.matches.len() - matches).map_err(|_| Error {
         kind: Kind::TooMany,
         place: None,
@@ -386,6 +409,8 @@ fn line<A: FromIp>(
         asks,
         protocol: protocol.map_or(0, |protocol| protocol.value),
         match_count,
+        source_port,
+        destination_port,
         matches: number(matches)?,
         devices,
         slot,

@@ -7,7 +7,7 @@ use super::matches::Outcome;
 use super::model::Policy;
 use super::program::{ask, Action, Address, Entrance, Line, Program, Rules, MAX_DEPTH};
 use super::targets::{Log, Reject};
-use crate::engine::packet::{self, Body, DropReason, Family, Input, Packet};
+use crate::engine::packet::{self, Body, DropReason, Family, Input, Packet, Ports};
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ fn walk<A: Address>(
             Outcome::Yes => (),
             Outcome::Drop(reason) => return Verdict::Drop(reason),
         }
-        env.count(line.slot, packet.body.len());
+        env.count(line.slot, packet.body.length());
         match line.action {
             Action::Continue => (),
             Action::Accept => return Verdict::Accept,
@@ -140,7 +140,7 @@ fn walk<A: Address>(
             }
         }
     }
-    env.count(entrance.slot, packet.body.len());
+    env.count(entrance.slot, packet.body.length());
     match entrance.policy {
         Policy::Accept => Verdict::Accept,
         Policy::Drop => Verdict::Drop(DropReason::Policy),
@@ -196,9 +196,31 @@ impl<A: Address> Line<A> {
                 return Outcome::No;
             }
         }
+        if asks & ask::PORTS != 0 {
+            match packet.ports {
+                Ports::Known {
+                    source,
+                    destination,
+                } => {
+                    if self.source_port.contains(source) == (asks & ask::NOT_SOURCE_PORT != 0)
+                        || self.destination_port.contains(destination)
+                            == (asks & ask::NOT_DESTINATION_PORT != 0)
+                    {
+                        return Outcome::No;
+                    }
+                }
+                Ports::None => return Outcome::No,
+                Ports::Damaged(reason) => return Outcome::Drop(reason),
+            }
+        }
         if asks & ask::MATCHES == 0 {
             return Outcome::Yes;
         }
+        self.test_matches(rules, packet)
+    }
+
+    /// Whether all matches hold that the line does not have in itself.
+    fn test_matches(&self, rules: &Rules<A>, packet: &Body<'_>) -> Outcome {
         let first = self.matches as usize;
         let matches = rules
             .matches

@@ -7,7 +7,7 @@
 
 use core::ops::Range;
 
-use super::matches::Match;
+use super::matches::{Match, PortRange};
 use super::model::{Counters, Policy};
 use super::targets::{Log, Reject, SetMark};
 use crate::alloc::{AllocError, KVVec, KVec, GFP_KERNEL};
@@ -46,7 +46,10 @@ pub(super) mod ask {
     pub const FRAGMENT: u16 = 1 << 4;
     pub const NOT_FRAGMENT: u16 = 1 << 5;
     pub const DEVICES: u16 = 1 << 6;
-    pub const MATCHES: u16 = 1 << 7;
+    pub const PORTS: u16 = 1 << 7;
+    pub const NOT_SOURCE_PORT: u16 = 1 << 8;
+    pub const NOT_DESTINATION_PORT: u16 = 1 << 9;
+    pub const MATCHES: u16 = 1 << 10;
 }
 
 /// A rule as packets meet it.
@@ -60,6 +63,8 @@ pub(super) struct Line<A> {
     pub protocol: u8,
     /// How many matches, from `matches` on.
     pub match_count: u8,
+    pub source_port: PortRange,
+    pub destination_port: PortRange,
     /// The first match, or pair of devices, by its index.
     pub matches: u32,
     pub devices: u32,

@@ -301,7 +301,7 @@ fn transport() -> impl Strategy<Value = (u8, Vec<u8>)> {
     )
         .prop_map(|(source, destination, flags, options)| {
             let words = options.len().div_ceil(4);
-            let mut bytes = Vec::from([source.to_be_bytes(), destination.to_be_bytes()].concat());
+            let mut bytes = [source.to_be_bytes(), destination.to_be_bytes()].concat();
             bytes.extend([
                 0,
                 0,
@@ -325,7 +325,7 @@ fn transport() -> impl Strategy<Value = (u8, Vec<u8>)> {
             (6, bytes)
         });
     let udp = (port(), port()).prop_map(|(source, destination)| {
-        let mut bytes = Vec::from([source.to_be_bytes(), destination.to_be_bytes()].concat());
+        let mut bytes = [source.to_be_bytes(), destination.to_be_bytes()].concat();
         bytes.extend([0, 8, 0, 0]);
         (17, bytes)
     });

@@ -18,10 +18,12 @@ wire! {
 }
 
 impl Matcher for Comment {
-    const ASKS: bool = false;
-
     fn check(&self, _: Family, _: &Rule) -> Result<(), &'static str> {
         Ok(())
+    }
+
+    fn asks(&self) -> bool {
+        false
     }
 
     fn test(&self, _: &Body<'_>) -> Outcome {

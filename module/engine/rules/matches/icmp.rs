@@ -92,7 +92,7 @@ wire! {
 fn test(asked: &Not<TypeCode>, packet: &Body<'_>) -> Outcome {
     let mut buffer = [0; HEADER];
     match transport_header(packet, &mut buffer) {
-        Ok((_, &[kind, code, ..])) => Outcome::from(asked.value.contains(kind, code) != asked.not),
+        Ok(&[kind, code, ..]) => Outcome::from(asked.value.contains(kind, code) != asked.not),
         Err(outcome) => outcome,
     }
 }

@@ -13,7 +13,7 @@ pub use comment::Comment;
 pub use icmp::{Icmp, Icmpv6, TypeCode};
 pub use mark::{Mark, Masked};
 pub use multiport::{Multiport, Ports, Side};
-pub use ports::PortRange;
+pub use ports::{PortPair, PortRange};
 pub use tcp::{Tcp, TcpFlags};
 pub use udp::Udp;
 
@@ -46,13 +46,21 @@ impl From<bool> for Outcome {
 
 /// What every match can do beside travelling over netlink.
 pub trait Matcher: Sized {
-    /// Whether the match asks anything of a packet; one that does not is left out of the program.
-    const ASKS: bool = true;
-
     /// Checks that the match can stand in `rule`; says what is wrong otherwise.
     fn check(&self, family: Family, rule: &Rule) -> Result<(), &'static str>;
 
-    /// Whether the match holds of a packet.
+    /// The ports that the match asks for. A rule that asks for them first of all keeps them where packets
+    /// walk past, so that most rules are decided without a call of [`test`](Self::test).
+    fn ports(&self) -> Option<PortPair> {
+        None
+    }
+
+    /// Whether the match asks for anything beside [`ports`](Self::ports).
+    fn asks(&self) -> bool {
+        true
+    }
+
+    /// Whether the match, its ports included, holds of a packet.
     fn test(&self, packet: &Body<'_>) -> Outcome;
 
     /// A copy of the match.
@@ -86,10 +94,17 @@ macro_rules! matches {
                 }
             }
 
-            /// See [`Matcher::ASKS`].
+            /// See [`Matcher::ports`].
+            pub fn ports(&self) -> Option<PortPair> {
+                match self {
+                    $( Self::$variant(inner) => inner.ports(), )*
+                }
+            }
+
+            /// See [`Matcher::asks`].
             pub fn asks(&self) -> bool {
                 match self {
-                    $( Self::$variant(_) => $variant::ASKS, )*
+                    $( Self::$variant(inner) => inner.asks(), )*
                 }
             }
 

@@ -149,7 +149,7 @@ impl Matcher for Multiport {
     fn test(&self, packet: &Body<'_>) -> Outcome {
         let mut buffer = [0; 4];
         let &[s0, s1, d0, d1] = match transport_header(packet, &mut buffer) {
-            Ok((_, header)) => header,
+            Ok(header) => header,
             Err(outcome) => return outcome,
         };
         let source = u16::from_be_bytes([s0, s1]);
@@ -191,7 +191,8 @@ mod tests {
     #[test]
     fn lists_and_sides() {
         // The packet goes from 1024 to 22.
-        let cases: [(&[(u16, u16)], [bool; 3]); 5] = [
+        type Case = (&'static [(u16, u16)], [bool; 3]);
+        let cases: [Case; 5] = [
             (&[(22, 22)], [false, true, true]),
             (&[(1024, 1024)], [true, false, true]),
             (&[(80, 80), (20, 30)], [false, true, true]),

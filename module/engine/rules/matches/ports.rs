@@ -2,7 +2,7 @@
 //! Ports, and where a packet has them.
 
 use super::Outcome;
-use crate::engine::packet::{Body, DropReason, Transport};
+use crate::engine::packet::{Body, DropReason, Ports};
 use crate::uapi::attr::{Attr, Error, Full, Writer};
 use crate::uapi::field::{Field, Kind, Not};
 
@@ -51,12 +51,32 @@ impl Field for PortRange {
     }
 }
 
-/// Whether a rule's port, if it asks for one, is the packet's.
-#[inline]
-pub(super) fn fits(asked: &Option<Not<PortRange>>, port: u16) -> bool {
-    match asked {
-        Some(range) => range.value.contains(port) != range.not,
-        None => true,
+/// The ports that a rule asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortPair {
+    /// The source port.
+    pub source: Option<Not<PortRange>>,
+    /// The destination port.
+    pub destination: Option<Not<PortRange>>,
+}
+
+impl PortPair {
+    /// Whether a packet's ports are among them.
+    #[inline]
+    pub fn test(&self, packet: &Body<'_>) -> Outcome {
+        match packet.ports {
+            Ports::Known {
+                source,
+                destination,
+            } => {
+                let fits = |asked: &Option<Not<PortRange>>, port| {
+                    asked.is_none_or(|range| range.value.contains(port) != range.not)
+                };
+                Outcome::from(fits(&self.source, source) && fits(&self.destination, destination))
+            }
+            Ports::None => Outcome::No,
+            Ports::Damaged(reason) => Outcome::Drop(reason),
+        }
     }
 }
 
@@ -70,7 +90,7 @@ pub(super) fn fits(asked: &Option<Not<PortRange>>, port: u16) -> bool {
 pub(super) fn transport_header<'b, const N: usize>(
     packet: &'b Body<'_>,
     buffer: &'b mut [u8; N],
-) -> Result<(Transport, &'b [u8; N]), Outcome> {
+) -> Result<&'b [u8; N], Outcome> {
     let Some(transport) = packet.transport else {
         return Err(Outcome::Drop(DropReason::MalformedExtensions));
     };
@@ -78,7 +98,7 @@ pub(super) fn transport_header<'b, const N: usize>(
         return Err(Outcome::No);
     }
     match packet.header(transport.offset, buffer) {
-        Some(header) => Ok((transport, header)),
+        Some(header) => Ok(header),
         None => Err(Outcome::Drop(DropReason::TruncatedTransport)),
     }
 }

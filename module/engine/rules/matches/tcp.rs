@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `-m tcp`: ports, flags and options of a TCP header (RFC 9293, section 3.1).
 
-use super::ports::{fits, transport_header};
-use super::{Matcher, Outcome, PortRange};
+use super::ports::transport_header;
+use super::{Matcher, Outcome, PortPair, PortRange};
 use crate::alloc::AllocError;
 use crate::engine::packet::{protocol, Body, DropReason, Family};
 use crate::engine::rules::model::Rule;
@@ -67,6 +67,15 @@ wire! {
     }
 }
 
+impl Tcp {
+    fn port_pair(&self) -> PortPair {
+        PortPair {
+            source: self.source,
+            destination: self.destination,
+        }
+    }
+}
+
 impl Matcher for Tcp {
     fn check(&self, _: Family, rule: &Rule) -> Result<(), &'static str> {
         match self.option {
@@ -80,33 +89,32 @@ impl Matcher for Tcp {
         }
     }
 
-    #[inline]
+    fn ports(&self) -> Option<PortPair> {
+        Some(self.port_pair())
+    }
+
+    fn asks(&self) -> bool {
+        self.flags.is_some() || self.option.is_some()
+    }
+
     fn test(&self, packet: &Body<'_>) -> Outcome {
-        let mut buffer = [0; MIN_HEADER];
-        let (transport, header) = match transport_header(packet, &mut buffer) {
-            Ok(found) => found,
-            Err(Outcome::No) => return fragment(packet),
-            Err(outcome) => return outcome,
-        };
-        let &[s0, s1, d0, d1, _, _, _, _, _, _, _, _, data_offset, flags, ..] = header;
-        if !fits(&self.source, u16::from_be_bytes([s0, s1]))
-            || !fits(&self.destination, u16::from_be_bytes([d0, d1]))
-        {
-            return Outcome::No;
+        match self.port_pair().test(packet) {
+            Outcome::Yes => (),
+            outcome => return outcome,
         }
+        let mut buffer = [0; MIN_HEADER];
+        let &[_, _, _, _, _, _, _, _, _, _, _, _, data_offset, flags, ..] =
+            match transport_header(packet, &mut buffer) {
+                Ok(header) => header,
+                Err(outcome) => return outcome,
+            };
         if let Some(asked) = self.flags {
             if (flags & asked.value.mask == asked.value.set) == asked.not {
                 return Outcome::No;
             }
         }
         match self.option {
-            Some(asked) => has_option(
-                packet,
-                transport.offset,
-                data_offset,
-                asked.value,
-                asked.not,
-            ),
+            Some(asked) => has_option(packet, data_offset, asked.value, asked.not),
             None => Outcome::Yes,
         }
     }
@@ -116,22 +124,10 @@ impl Matcher for Tcp {
     }
 }
 
-/// A fragment has no header to judge. One that begins 8 bytes in would overwrite the flags of the first
-/// fragment's header when they are put together; nothing honest sends it (RFC 1858, section 3).
-#[cold]
-fn fragment(packet: &Body<'_>) -> Outcome {
-    match packet.transport {
-        Some(transport) if transport.fragment == 8 && packet.family == Family::V4 => {
-            Outcome::Drop(DropReason::TinyFragment)
-        }
-        _ => Outcome::No,
-    }
-}
-
 /// Whether an option of this kind is in the list, or is not where `not` is set. An option is a kind and a
 /// length that counts both; kinds 0 and 1 have no length, and a length of 0 is taken for 1 so that the walk
 /// always ends.
-fn has_option(packet: &Body<'_>, header: usize, data_offset: u8, kind: u8, not: bool) -> Outcome {
+fn has_option(packet: &Body<'_>, data_offset: u8, kind: u8, not: bool) -> Outcome {
     let Some(length) = (usize::from(data_offset >> 4) * 4).checked_sub(MIN_HEADER) else {
         return Outcome::Drop(DropReason::MalformedTcp);
     };
@@ -139,7 +135,7 @@ fn has_option(packet: &Body<'_>, header: usize, data_offset: u8, kind: u8, not: 
     let Some(options) = buffer.get_mut(..length) else {
         return Outcome::Drop(DropReason::MalformedTcp);
     };
-    if length != 0 && !packet.copy(header.saturating_add(MIN_HEADER), options) {
+    if length != 0 && !packet.copy_transport(MIN_HEADER, options) {
         return Outcome::Drop(DropReason::TruncatedTransport);
     }
     let mut rest = &*options;

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `-m udp`: ports of a UDP header (RFC 768).
 
-use super::ports::{fits, transport_header};
-use super::{Matcher, Outcome, PortRange};
+use super::{Matcher, Outcome, PortPair, PortRange};
 use crate::alloc::AllocError;
 use crate::engine::packet::{protocol, Body, Family};
 use crate::engine::rules::model::Rule;
 use crate::uapi::field::Not;
 use crate::wire;
-
-/// Length of the header, in bytes.
-const HEADER: usize = 8;
 
 wire! {
     /// The match; it serves UDP-Lite too, whose ports are in the same place.
@@ -23,6 +19,15 @@ wire! {
     }
 }
 
+impl Udp {
+    fn port_pair(&self) -> PortPair {
+        PortPair {
+            source: self.source,
+            destination: self.destination,
+        }
+    }
+}
+
 impl Matcher for Udp {
     fn check(&self, _: Family, rule: &Rule) -> Result<(), &'static str> {
         match rule.exact_protocol() {
@@ -31,16 +36,16 @@ impl Matcher for Udp {
         }
     }
 
-    #[inline]
+    fn ports(&self) -> Option<PortPair> {
+        Some(self.port_pair())
+    }
+
+    fn asks(&self) -> bool {
+        false
+    }
+
     fn test(&self, packet: &Body<'_>) -> Outcome {
-        let mut buffer = [0; HEADER];
-        let &[s0, s1, d0, d1, ..] = match transport_header(packet, &mut buffer) {
-            Ok((_, header)) => header,
-            Err(outcome) => return outcome,
-        };
-        let source = u16::from_be_bytes([s0, s1]);
-        let destination = u16::from_be_bytes([d0, d1]);
-        Outcome::from(fits(&self.source, source) && fits(&self.destination, destination))
+        self.port_pair().test(packet)
     }
 
     fn try_clone(&self) -> Result<Self, AllocError> {

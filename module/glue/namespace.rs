@@ -103,10 +103,6 @@ impl Namespace {
         let mut ruleset = Ruleset::new(&model)?;
         ruleset.require(&model)?;
         let mut base = Base::with_room_for(&ruleset)?;
-        let carried = match &writer.ruleset {
-            Some(old) => ruleset.program.carried(&old.program)?,
-            None => KVVec::new(),
-        };
         let in_use = match (&writer.in_use, worth_keeping(&model)) {
             (None, true) => Some(InUse::get().map_err(|error| Refusal::new(error, "the module is being unloaded"))?),
             _ => None,
@@ -126,8 +122,7 @@ impl Namespace {
 
         // No packet counts in the old counters any more.
         for (slot, new) in ruleset.program.slots().iter().enumerate() {
-            let before = carried.get(slot).copied().flatten();
-            base.set(slot, match (&writer.ruleset, before) {
+            base.set(slot, match (&writer.ruleset, new.previous) {
                 (Some(old), Some(before)) => writer.base.read(old, before as usize),
                 _ => new.initial,
             });

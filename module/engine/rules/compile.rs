@@ -11,9 +11,9 @@
 
 use super::error::{Error, Kind, Place};
 use super::matches::{PortPair, PortRange};
-use super::model::{Chain, Model, Prefix, Rule, Table};
+use super::model::{Chain, Model, Prefix, Rule, Slot, Table};
 use super::program::{
-    ask, Action, Address, DevicePattern, Devices, Entrance, Line, Program, Rules, Slot, MAX_DEPTH,
+    ask, Action, Address, DevicePattern, Devices, Entrance, Line, Program, Rules, MAX_DEPTH,
 };
 use super::targets::Target;
 use crate::alloc::{KVVec, GFP_KERNEL};
@@ -257,13 +257,7 @@ fn add_table<A: FromIp>(
         let index = number(rules.chains.len())?;
         if let Some(base) = chain.base {
             let slot = number(slots.len())?;
-            slots.push(
-                Slot {
-                    handle: base.handle,
-                    initial: base.initial,
-                },
-                GFP_KERNEL,
-            )?;
+            slots.push(base.slot, GFP_KERNEL)?;
             if let Some(entrances) = rules.hooks.get_mut(base.hook as usize) {
                 entrances.push(
                     Entrance {
@@ -278,13 +272,7 @@ fn add_table<A: FromIp>(
         let start = number(rules.lines.len())?;
         for entry in &chain.rules {
             let slot = number(slots.len())?;
-            slots.push(
-                Slot {
-                    handle: entry.handle,
-                    initial: entry.initial,
-                },
-                GFP_KERNEL,
-            )?;
+            slots.push(entry.slot, GFP_KERNEL)?;
             let callee = match entry.rule.target.chain() {
                 // Found by the graph before; a chain that is not there could only be an empty one.
                 Some(name) => number(table.find(name).unwrap_or_default() + first_chain)?,

@@ -306,16 +306,23 @@ pub enum Policy {
     Drop = 1,
 }
 
+/// The counters of a rule or policy, from one ruleset to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// The slot that the same rule or policy has in the ruleset that this one was made from: its counts go
+    /// on. `None` where it is new.
+    pub previous: Option<u32>,
+    /// What the counters of a new one begin with.
+    pub initial: Counters,
+}
+
 /// A rule in its chain.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Tells this rule from all others for as long as it exists, whatever moves around it: under this
-    /// number its counters are carried from one ruleset to the next.
-    pub handle: u64,
     /// The rule, shared with the rulesets before and after that have it too.
     pub rule: Arc<Rule>,
-    /// What the counters begin with.
-    pub initial: Counters,
+    /// Its counters.
+    pub slot: Slot,
 }
 
 /// What a built-in chain has beside its rules.
@@ -325,10 +332,8 @@ pub struct Base {
     pub hook: Hook,
     /// What happens at its end.
     pub policy: Policy,
-    /// See [`Entry::handle`]; for the policy's counters.
-    pub handle: u64,
-    /// See [`Entry::initial`]; for the policy's counters.
-    pub initial: Counters,
+    /// The policy's counters.
+    pub slot: Slot,
 }
 
 /// A chain of rules.
@@ -399,8 +404,6 @@ impl Table {
 pub struct Model {
     /// The tables: by family, then by place, then by name.
     pub tables: KVec<Table>,
-    /// The number that the next rule or policy gets as its handle.
-    pub(super) next_handle: u64,
 }
 
 impl Model {
@@ -411,17 +414,33 @@ impl Model {
             .find(|table| table.family == family && table.name == *name)
     }
 
-    /// A copy that shares the rules themselves.
-    pub fn try_clone(&self) -> Result<Self, AllocError> {
+    /// A copy that shares the rules themselves, for the ruleset that comes after this one: every rule and
+    /// policy knows which of the counters of [`Program::slots`](super::Program::slots) were its own.
+    pub fn successor(&self) -> Result<Self, AllocError> {
+        let mut slots = 0..;
+        let mut next = || Slot {
+            previous: slots.next(),
+            initial: Counters::default(),
+        };
         let mut tables = KVec::with_capacity(self.tables.len(), GFP_KERNEL)?;
         for table in &self.tables {
             let mut chains = KVVec::with_capacity(table.chains.len(), GFP_KERNEL)?;
             for chain in &table.chains {
+                let base = chain.base.map(|base| Base {
+                    slot: next(),
+                    ..base
+                });
                 let mut rules = KVVec::with_capacity(chain.rules.len(), GFP_KERNEL)?;
-                rules.extend_from_slice(&chain.rules, GFP_KERNEL)?;
+                for entry in &chain.rules {
+                    let entry = Entry {
+                        rule: entry.rule.clone(),
+                        slot: next(),
+                    };
+                    rules.push(entry, GFP_KERNEL)?;
+                }
                 let chain = Chain {
                     name: chain.name,
-                    base: chain.base,
+                    base,
                     rules,
                 };
                 chains.push(KBox::new(chain, GFP_KERNEL)?, GFP_KERNEL)?;
@@ -444,9 +463,6 @@ impl Model {
                 GFP_KERNEL,
             )?;
         }
-        Ok(Self {
-            tables,
-            next_handle: self.next_handle,
-        })
+        Ok(Self { tables })
     }
 }

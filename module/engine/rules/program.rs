@@ -8,9 +8,9 @@
 use core::ops::Range;
 
 use super::matches::{Match, PortRange};
-use super::model::{Counters, Policy};
+use super::model::{Policy, Slot};
 use super::targets::{Log, Reject, SetMark};
-use crate::alloc::{AllocError, KVVec, KVec, GFP_KERNEL};
+use crate::alloc::{KVVec, KVec};
 use crate::engine::packet::{DeviceName, Family, Hook, V6};
 
 /// How deep chains may nest below a built-in one: what a packet's walk must remember is bounded.
@@ -39,17 +39,17 @@ impl Address for V6 {
 
 /// What a line asks for beside addresses; a bit each in [`Line::asks`].
 pub(super) mod ask {
-    pub const NOT_SOURCE: u16 = 1 << 0;
-    pub const NOT_DESTINATION: u16 = 1 << 1;
-    pub const PROTOCOL: u16 = 1 << 2;
-    pub const NOT_PROTOCOL: u16 = 1 << 3;
-    pub const FRAGMENT: u16 = 1 << 4;
-    pub const NOT_FRAGMENT: u16 = 1 << 5;
-    pub const DEVICES: u16 = 1 << 6;
-    pub const PORTS: u16 = 1 << 7;
-    pub const NOT_SOURCE_PORT: u16 = 1 << 8;
-    pub const NOT_DESTINATION_PORT: u16 = 1 << 9;
-    pub const MATCHES: u16 = 1 << 10;
+    pub(crate) const NOT_SOURCE: u16 = 1 << 0;
+    pub(crate) const NOT_DESTINATION: u16 = 1 << 1;
+    pub(crate) const PROTOCOL: u16 = 1 << 2;
+    pub(crate) const NOT_PROTOCOL: u16 = 1 << 3;
+    pub(crate) const FRAGMENT: u16 = 1 << 4;
+    pub(crate) const NOT_FRAGMENT: u16 = 1 << 5;
+    pub(crate) const DEVICES: u16 = 1 << 6;
+    pub(crate) const PORTS: u16 = 1 << 7;
+    pub(crate) const NOT_SOURCE_PORT: u16 = 1 << 8;
+    pub(crate) const NOT_DESTINATION_PORT: u16 = 1 << 9;
+    pub(crate) const MATCHES: u16 = 1 << 10;
 }
 
 /// A rule as packets meet it.
@@ -100,7 +100,7 @@ pub(super) struct DevicePattern {
 
 impl DevicePattern {
     #[inline]
-    pub fn fits(&self, device: &DeviceName) -> bool {
+    pub(super) fn fits(&self, device: &DeviceName) -> bool {
         let ([a, b], [c, d], [e, f]) = (device.0, self.name.0, self.mask);
         ((a ^ c) & e | (b ^ d) & f == 0) != self.not
     }
@@ -135,7 +135,7 @@ pub(super) struct Rules<A> {
 }
 
 impl<A> Rules<A> {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             lines: KVVec::new(),
             matches: KVVec::new(),
@@ -148,21 +148,12 @@ impl<A> Rules<A> {
 
     /// The lines of a chain; none for an index that is no chain's.
     #[inline]
-    pub fn chain(&self, index: u32) -> &[Line<A>] {
+    pub(super) fn chain(&self, index: u32) -> &[Line<A>] {
         self.chains
             .get(index as usize)
             .and_then(|range| self.lines.get(range.start as usize..range.end as usize))
             .unwrap_or_default()
     }
-}
-
-/// Whose counters a slot holds.
-#[derive(Clone, Copy, Debug)]
-pub struct Slot {
-    /// The handle of the rule or policy.
-    pub handle: u64,
-    /// What the counters begin with, if the handle is new.
-    pub initial: Counters,
 }
 
 /// A ruleset in the form that packets walk.
@@ -206,25 +197,5 @@ impl Program {
     /// The slots of counters, by the numbers that [`Env::count`](super::Env::count) is given.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
-    }
-
-    /// For each slot, the slot that the same rule or policy has in `old`.
-    pub fn carried(&self, old: &Self) -> Result<KVVec<Option<u32>>, AllocError> {
-        let mut known: KVVec<(u64, u32)> = KVVec::with_capacity(old.slots.len(), GFP_KERNEL)?;
-        for (index, slot) in (0..).zip(&old.slots) {
-            known.push((slot.handle, index), GFP_KERNEL)?;
-        }
-        known.sort_unstable();
-        let mut carried = KVVec::with_capacity(self.slots.len(), GFP_KERNEL)?;
-        for slot in &self.slots {
-            let found = known
-                .binary_search_by_key(&slot.handle, |(handle, _)| *handle)
-                .ok();
-            let index = found
-                .and_then(|found| known.get(found))
-                .map(|(_, index)| *index);
-            carried.push(index, GFP_KERNEL)?;
-        }
-        Ok(carried)
     }
 }

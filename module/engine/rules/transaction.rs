@@ -5,7 +5,7 @@
 //! sides: the kernel applies them to what is in force, the command to an empty model to learn what is.
 
 use super::error::{Error, Kind, Place};
-use super::model::{Base, Chain, Counters, Entry, Model, Policy, Rule, Table};
+use super::model::{Base, Chain, Counters, Entry, Model, Policy, Rule, Slot, Table};
 use crate::alloc::{Arc, KBox, KVVec, GFP_KERNEL};
 use crate::engine::packet::{Family, Hook};
 use crate::engine::text::Name;
@@ -100,7 +100,7 @@ static TARGETS: [Name; 7] = [
 ///
 /// The index of the operation to blame, and what is wrong with it.
 pub fn apply(model: &Model, ops: KVVec<Op>) -> Result<Model, (usize, Error)> {
-    let mut model = model.try_clone().map_err(|error| (0, error.into()))?;
+    let mut model = model.successor().map_err(|error| (0, error.into()))?;
     for (index, op) in ops.into_iter().enumerate() {
         apply_one(&mut model, op).map_err(|error| (index, error))?;
     }
@@ -152,7 +152,6 @@ fn apply_one(model: &mut Model, op: Op) -> Result<(), Error> {
         _ => (),
     }
 
-    let next_handle = &mut model.next_handle;
     let table = match index.and_then(|index| model.tables.get_mut(index)) {
         Some(table) => table,
         None => return Err(blame(Kind::NoTable)),
@@ -186,16 +185,10 @@ fn apply_one(model: &mut Model, op: Op) -> Result<(), Error> {
         (Action::DeleteChain, Ok(at)) => delete_chain(table, at).map_err(blame),
         (Action::RenameChain(to), Ok(at)) => rename_chain(table, at, to, blame),
         (action, Ok(at)) => match table.chains.get_mut(at) {
-            Some(chain) => edit_chain(family, chain, action, next_handle, place),
+            Some(chain) => edit_chain(family, chain, action, place),
             None => Err(blame(Kind::NoChain)),
         },
     }
-}
-
-/// A number that no rule or policy had before.
-fn take_handle(next: &mut u64) -> u64 {
-    *next = next.wrapping_add(1);
-    *next
 }
 
 fn replace_table(
@@ -236,8 +229,7 @@ fn replace_table(
         let base = Base {
             hook,
             policy: Policy::Accept,
-            handle: take_handle(&mut model.next_handle),
-            initial: Counters::default(),
+            slot: Slot::default(),
         };
         let chain = Chain {
             name: Name::literal(hook.chain()),
@@ -347,61 +339,79 @@ fn edit_chain(
     family: Family,
     chain: &mut Chain,
     action: Action,
-    next_handle: &mut u64,
     place: Place,
 ) -> Result<(), Error> {
     let blame = |kind| Error {
         kind,
         place: Some(place),
     };
-    let (at, rule, counters) = match action {
-        Action::Append(rule, counters) => (None, Some(rule), counters),
-        Action::Insert(number, rule, counters) => (Some(number), Some(rule), counters),
+    let index = |number: u32| {
+        number
+            .checked_sub(1)
+            .map(|index| index as usize)
+            .ok_or(blame(Kind::NoRule))
+    };
+    match action {
+        Action::Append(rule, counters) => {
+            let end = chain.rules.len();
+            insert_rule(family, chain, end, rule, counters, place)
+        }
+        Action::Insert(number, rule, counters) => {
+            insert_rule(family, chain, index(number)?, rule, counters, place)
+        }
         Action::Replace(number, rule, counters) => {
             let entry = new_entry(
                 family,
                 rule,
                 counters,
-                next_handle,
                 Place {
                     rule: number,
                     ..place
                 },
             )?;
-            let index = number.checked_sub(1).ok_or(blame(Kind::NoRule))?;
             *chain
                 .rules
-                .get_mut(index as usize)
+                .get_mut(index(number)?)
                 .ok_or(blame(Kind::NoRule))? = entry;
-            return Ok(());
+            Ok(())
         }
-        Action::Delete(number) => (Some(number), None, Counters::default()),
+        Action::Delete(number) => chain
+            .rules
+            .remove(index(number)?)
+            .map(drop)
+            .map_err(|_| blame(Kind::NoRule)),
         Action::Flush => {
             chain.rules.clear();
-            return Ok(());
+            Ok(())
         }
         Action::Policy(policy, counters) => {
             let base = chain.base.as_mut().ok_or(blame(Kind::NoPolicy))?;
             base.policy = policy;
-            if let Some(counters) = counters {
-                base.handle = take_handle(next_handle);
-                base.initial = counters;
+            if let Some(initial) = counters {
+                base.slot = Slot {
+                    previous: None,
+                    initial,
+                };
             }
-            return Ok(());
+            Ok(())
         }
-        _ => return Err(blame(Kind::NoChain)),
-    };
+        // The rest is about tables and chains as a whole, and done before.
+        _ => Err(blame(Kind::NoChain)),
+    }
+}
 
-    let index = match at {
-        Some(number) => number.checked_sub(1).ok_or(blame(Kind::NoRule))? as usize,
-        None => chain.rules.len(),
-    };
-    let Some(rule) = rule else {
-        return chain
-            .rules
-            .remove(index)
-            .map(drop)
-            .map_err(|_| blame(Kind::NoRule));
+/// Puts a rule before the one of this index, or at the end.
+fn insert_rule(
+    family: Family,
+    chain: &mut Chain,
+    index: usize,
+    rule: Rule,
+    counters: Counters,
+    place: Place,
+) -> Result<(), Error> {
+    let blame = |kind| Error {
+        kind,
+        place: Some(place),
     };
     if index > chain.rules.len() {
         return Err(blame(Kind::NoRule));
@@ -411,7 +421,6 @@ fn edit_chain(
         family,
         rule,
         counters,
-        next_handle,
         Place {
             rule: number,
             ..place
@@ -424,22 +433,17 @@ fn edit_chain(
         .map_err(|_| blame(Kind::TooMany))
 }
 
-fn new_entry(
-    family: Family,
-    rule: Rule,
-    initial: Counters,
-    next_handle: &mut u64,
-    place: Place,
-) -> Result<Entry, Error> {
+fn new_entry(family: Family, rule: Rule, initial: Counters, place: Place) -> Result<Entry, Error> {
     rule.check(family).map_err(|kind| Error {
         kind,
         place: Some(place),
     })?;
-    let handle = take_handle(next_handle);
     Ok(Entry {
-        handle,
         rule: Arc::new(rule, GFP_KERNEL)?,
-        initial,
+        slot: Slot {
+            previous: None,
+            initial,
+        },
     })
 }
 
@@ -626,9 +630,14 @@ mod tests {
         )
         .ok()
         .unwrap();
-        let before = Program::compile(&model).ok().unwrap();
-        let after = Program::compile(&moved).ok().unwrap();
-        let carried = after.carried(&before).ok().unwrap();
+        let previous = |model: &Model, expected: &[Option<u32>]| {
+            let program = Program::compile(model).ok().unwrap();
+            program
+                .slots()
+                .iter()
+                .map(|slot| slot.previous)
+                .eq(expected.iter().copied())
+        };
         // Slots: INPUT's policy, its rules, two more policies, the rule of "own".
         let expected = [
             Some(0),
@@ -640,7 +649,7 @@ mod tests {
             Some(5),
             Some(6),
         ];
-        assert!(carried.iter().eq(expected.iter()));
+        assert!(previous(&moved, &expected));
         // Replaced by itself it is another rule, and counts from the start.
         let same = change(
             &model,
@@ -648,13 +657,20 @@ mod tests {
         )
         .ok()
         .unwrap();
-        let carried = Program::compile(&same)
-            .ok()
-            .unwrap()
-            .carried(&before)
-            .ok()
-            .unwrap();
-        assert!(carried.get(1) == Some(&None));
+        let expected = [Some(0), None, Some(2), Some(3), Some(4), Some(5), Some(6)];
+        assert!(previous(&same, &expected));
+        // The next change counts from there.
+        let next = change(&moved, [("INPUT", Action::Delete(1))]).ok().unwrap();
+        let expected = [
+            Some(0),
+            Some(2),
+            Some(3),
+            Some(4),
+            Some(5),
+            Some(6),
+            Some(7),
+        ];
+        assert!(previous(&next, &expected));
     }
 
     #[test]

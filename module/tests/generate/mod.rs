@@ -272,7 +272,7 @@ fn table(family: Family, name: &'static str, own: Option<Own>) -> impl Strategy<
 }
 
 /// A ruleset of both families, with a table of one's own.
-pub fn model() -> impl Strategy<Value = Model> {
+pub(crate) fn model() -> impl Strategy<Value = Model> {
     let own = Some(Own {
         hooks: 0b11111,
         place: -5,
@@ -392,7 +392,7 @@ fn v6() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A packet at a hook; some are cut, some damaged.
-pub fn packet() -> impl Strategy<Value = (Family, Hook, Vec<u8>)> {
+pub(crate) fn packet() -> impl Strategy<Value = (Family, Hook, Vec<u8>)> {
     let whole = prop_oneof![
         v4().prop_map(|bytes| (Family::V4, bytes)),
         v6().prop_map(|bytes| (Family::V6, bytes))

@@ -6,8 +6,8 @@ use crate::alloc::{Arc, KBox, KVVec, GFP_KERNEL};
 use crate::engine::rules::{Counters, Model};
 use crate::glue::bindings;
 use crate::glue::refusal::Refusal;
-use crate::uapi::attr::{Full, Reader, Writer};
-use crate::uapi::field::{Field, Found};
+use crate::uapi::attr::{Full, Writer};
+use crate::uapi::field::Field;
 use crate::uapi::message::{self, Select};
 use crate::uapi::op::{self, Position};
 use core::ptr::NonNull;
@@ -29,11 +29,12 @@ pub(super) struct Dump {
 
 impl Dump {
     /// Takes the rules and their counters, and sets counters to zero if that is asked.
+    #[inline(never)]
     pub(super) fn start(request: &Request<'_>) -> Result<KBox<Self>, Refusal> {
-        let found = Found::collect(Reader::new(request.attributes()), &message::MESSAGE)?;
-        let flag = |id| found.attribute(id).map(bool::get).transpose().map(|flag| flag.is_some());
-        let select = found.attribute(message::SELECT).map(Select::get).transpose()?.unwrap_or_default();
-        let zero = flag(message::ZERO)?;
+        let select = request.attribute(message::SELECT)?;
+        let select = select.as_ref().map(Select::get).transpose()?.unwrap_or_default();
+        let zero = request.attribute(message::ZERO)?.is_some();
+        let counters = zero || request.attribute(message::COUNTERS)?.is_some();
 
         let mut writer = request.namespace().writer();
         let dump = Self {
@@ -45,7 +46,7 @@ impl Dump {
         };
         // Memory is taken before the counters are zeroed, so that none is lost to a failure.
         let mut dump = KBox::new(dump, GFP_KERNEL)?;
-        if zero || flag(message::COUNTERS)? {
+        if counters {
             dump.counters = writer.counters(zero.then_some(&select))?;
         }
         Ok(dump)

@@ -13,6 +13,7 @@ use crate::uapi::message::{self, Drops};
 const VERSION: &[u8] = b"0.1.0\0";
 
 /// Answers with one message.
+#[inline(never)]
 pub(super) fn get(request: &Request<'_>) -> Result<(), Refusal> {
     let namespace = request.namespace();
     let mut attributes = Writer::new(4096);

@@ -4,6 +4,9 @@
 //! The core of netlink checks permissions and policies first. Requests may come at the same time on several
 //! CPUs (`parallel_ops`), since the lock that would hold them apart is one for all families and namespaces;
 //! those to one namespace are held apart by its writer's lock.
+//!
+//! Handlers are not inlined into their callers: decoding rules takes a good part of the kernel's stack of 16 KiB,
+//! and what the other handlers need would lie below it for nothing.
 
 mod closing;
 mod dump;

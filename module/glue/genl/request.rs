@@ -7,6 +7,7 @@ use crate::glue::bindings;
 use crate::glue::namespace::Namespace;
 use crate::glue::namespaces;
 use crate::glue::refusal::Refusal;
+use crate::uapi::attr::{Attr, Reader};
 use core::slice;
 use kernel::ffi::c_int;
 
@@ -57,6 +58,13 @@ impl<'a> Request<'a> {
         };
         // SAFETY: The core checked that the message has the length that it says, headers included.
         unsafe { slice::from_raw_parts(message.cast::<u8>().add(headers), len) }
+    }
+
+    /// The attribute of this number; the first, if there are several.
+    pub(super) fn attribute(&self, id: u16) -> Result<Option<Attr<'a>>, Refusal> {
+        let mut attributes = Reader::new(self.attributes());
+        let is_it = |found: &Result<Attr<'a>, _>| !matches!(found, Ok(other) if other.id != id);
+        Ok(attributes.find(is_it).transpose()?)
     }
 
     /// The number of the command.

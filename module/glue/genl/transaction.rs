@@ -6,30 +6,34 @@ use super::message::{Header, Message};
 use super::request::Request;
 use crate::glue::refusal::Refusal;
 use crate::glue::staging::Transaction;
-use crate::uapi::attr::{Reader, Writer};
-use crate::uapi::field::{Field, Found};
+use crate::uapi::attr::Writer;
+use crate::uapi::field::Field;
 use crate::uapi::{message, Command};
 use kernel::error::code;
 
 /// Opens a transaction.
+#[inline(never)]
 pub(super) fn begin(request: &Request<'_>) -> Result<(), Refusal> {
-    let found = Found::collect(Reader::new(request.attributes()), &message::MESSAGE)?;
-    let expected = found.attribute(message::GENERATION).map(u64::get).transpose()?;
+    let generation = request.attribute(message::GENERATION)?;
+    let expected = generation.as_ref().map(u64::get).transpose()?;
     let mut staging = request.namespace().staging();
     staging.begin(request.port(), Transaction::new(expected))
 }
 
 /// Adds operations to the transaction. If they can't be added, there is none afterwards.
+#[inline(never)]
 pub(super) fn chunk(request: &Request<'_>) -> Result<(), Refusal> {
     request.namespace().staging().add(request.port(), request.attributes())
 }
 
 /// Drops the transaction.
+#[inline(never)]
 pub(super) fn abort(request: &Request<'_>) -> Result<(), Refusal> {
     request.namespace().staging().take(request.port()).map(drop)
 }
 
 /// Carries the transaction out, all or nothing, and tells the sender and all who listen.
+#[inline(never)]
 pub(super) fn commit(request: &Request<'_>) -> Result<(), Refusal> {
     let namespace = request.namespace();
     let transaction = namespace.staging().take(request.port())?;

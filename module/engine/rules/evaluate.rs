@@ -3,6 +3,8 @@
 //!
 //! This is the plain walk, rule by rule: whatever faster form comes beside it must agree with it.
 
+use core::slice;
+
 use super::matches::Outcome;
 use super::model::Policy;
 use super::program::{ask, Action, Address, Entrance, Line, Program, Rules, MAX_DEPTH};
@@ -63,12 +65,19 @@ fn tables<A: Address>(rules: &Rules<A>, mut packet: Packet<'_, A>, env: &mut imp
 
 /// Where walks go on when a chain ends: what is left of each chain on the way to this one.
 struct Callers<'a, A> {
-    rest: [&'a [Line<A>]; MAX_DEPTH],
+    rest: [slice::Iter<'a, Line<A>>; MAX_DEPTH],
     depth: usize,
 }
 
 impl<'a, A> Callers<'a, A> {
-    fn push(&mut self, rest: &'a [Line<A>]) -> bool {
+    fn new() -> Self {
+        Self {
+            rest: [const { [].as_slice() }; MAX_DEPTH].map(<[_]>::iter),
+            depth: 0,
+        }
+    }
+
+    fn push(&mut self, rest: slice::Iter<'a, Line<A>>) -> bool {
         match self.rest.get_mut(self.depth) {
             Some(place) => {
                 *place = rest;
@@ -79,9 +88,9 @@ impl<'a, A> Callers<'a, A> {
         }
     }
 
-    fn pop(&mut self) -> Option<&'a [Line<A>]> {
+    fn pop(&mut self) -> Option<slice::Iter<'a, Line<A>>> {
         self.depth = self.depth.checked_sub(1)?;
-        self.rest.get(self.depth).copied()
+        self.rest.get(self.depth).cloned()
     }
 }
 
@@ -92,20 +101,17 @@ fn walk<A: Address>(
     packet: &mut Packet<'_, A>,
     env: &mut impl Env,
 ) -> Verdict {
-    let mut callers = Callers {
-        rest: [&[]; MAX_DEPTH],
-        depth: 0,
-    };
-    let mut chain = rules.chain(entrance.chain);
+    // Made by the first jump: most packets meet none, and it is not small.
+    let mut callers: Option<Callers<'_, A>> = None;
+    let mut chain = rules.chain(entrance.chain).iter();
     loop {
-        let Some((line, rest)) = chain.split_first() else {
-            match callers.pop() {
+        let Some(line) = chain.next() else {
+            match callers.as_mut().and_then(Callers::pop) {
                 Some(rest) => chain = rest,
                 None => break,
             }
             continue;
         };
-        chain = rest;
         match line.test(rules, packet) {
             Outcome::No => continue,
             Outcome::Yes => (),
@@ -116,18 +122,17 @@ fn walk<A: Address>(
             Action::Continue => (),
             Action::Accept => return Verdict::Accept,
             Action::Drop => return Verdict::Drop(DropReason::Rule),
-            Action::Return => match callers.pop() {
+            Action::Return => match callers.as_mut().and_then(Callers::pop) {
                 Some(rest) => chain = rest,
                 None => break,
             },
             Action::Jump(index) => {
-                // What is left of a chain that ends here need not be remembered.
-                if !callers.push(chain) {
+                if !callers.get_or_insert_with(Callers::new).push(chain) {
                     return Verdict::Drop(DropReason::TooDeep);
                 }
-                chain = rules.chain(index);
+                chain = rules.chain(index).iter();
             }
-            Action::Goto(index) => chain = rules.chain(index),
+            Action::Goto(index) => chain = rules.chain(index).iter(),
             Action::Reject(reject) => return Verdict::Reject(reject),
             Action::Log(index) => {
                 if let Some(log) = rules.logs.get(index as usize) {

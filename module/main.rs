@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel's root over the tree that `lib.rs` is the host's root of: a firewall as a loadable module.
+//! The kernel's root over the tree that `lib.rs` is the host's root of: a firewall as a loadable
+//! module.
 
 pub mod engine;
 mod glue;
@@ -13,6 +14,7 @@ pub mod alloc {
     pub use kernel::sync::Arc;
 }
 
+use core::borrow::Borrow;
 use glue::genl::Family;
 use glue::namespaces::Namespaces;
 use kernel::prelude::*;
@@ -27,12 +29,13 @@ module! {
     params: {
         userns: u8 {
             default: 0,
-            description: "Whether root of a user namespace may load rules in its network namespaces (0: no, 1: yes)",
+            description: "1: root of a user namespace may load rules in its network namespaces",
         },
     },
 }
 
-/// The module while it is loaded. What is made first is taken away last: fields are dropped in their order.
+/// The module while it is loaded. What is made first is taken away last: fields are dropped in
+/// their order.
 struct Oxtables {
     /// Requests over netlink, the only way in for rules.
     _family: Family,
@@ -47,9 +50,13 @@ impl kernel::Module for Oxtables {
             EINVAL
         })?;
         let namespaces = Namespaces::register()?;
-        let user_namespaces = module_parameters::userns.value() != 0;
+        // Linux 7.2 has a reference here, 7.3 the value.
+        let user_namespaces: u8 = *module_parameters::userns.value().borrow();
         // SAFETY: The states of namespaces go after the family, by the order of the fields.
-        let family = unsafe { Family::register(module, user_namespaces) }?;
-        Ok(Self { _family: family, _namespaces: namespaces })
+        let family = unsafe { Family::register(module, user_namespaces != 0) }?;
+        Ok(Self {
+            _family: family,
+            _namespaces: namespaces,
+        })
     }
 }

@@ -31,13 +31,13 @@ struct Registration {
     ops: KBox<Opaque<bindings::nf_hook_ops>>,
 }
 
-/// The hooks of one namespace: one registration a (family, hook), so that the packet is parsed once for all
-/// tables, and only those where rules want packets, so that the others cost nothing.
+/// The hooks of one namespace: one registration a (family, hook), so that the packet is parsed once
+/// for all tables, and only those where rules want packets, so that the others cost nothing.
 #[derive(Default)]
 pub(super) struct Hooks([Option<Registration>; Family::ALL.len() * Hook::ALL.len()]);
 
-/// Registrations that packets no longer find, though some may still be inside, and listings may read them:
-/// to be dropped after a grace period.
+/// Registrations that packets no longer find, though some may still be inside, and listings may
+/// read them: to be dropped after a grace period.
 #[must_use = "readers may still use it until a grace period has passed"]
 pub(super) struct Unregistered {
     _hooks: Hooks,
@@ -45,10 +45,14 @@ pub(super) struct Unregistered {
 
 impl Hooks {
     fn has(&self, family: Family, hook: Hook) -> bool {
-        self.0.iter().flatten().any(|found| found.family == family && found.hook == hook)
+        self.0
+            .iter()
+            .flatten()
+            .any(|found| found.family == family && found.hook == hook)
     }
 
-    /// Registers the hooks at which `program` wants packets, as far as they are not among `self`. May sleep.
+    /// Registers the hooks at which `program` wants packets, as far as they are not among `self`.
+    /// May sleep.
     ///
     /// # Errors
     ///
@@ -57,7 +61,11 @@ impl Hooks {
     /// # Safety
     ///
     /// `namespace` stays until all of these are unregistered and a grace period has passed.
-    pub(super) unsafe fn register_missing(&self, namespace: &Namespace, program: &Program) -> Result<Self> {
+    pub(super) unsafe fn register_missing(
+        &self,
+        namespace: &Namespace,
+        program: &Program,
+    ) -> Result<Self> {
         let mut missing = Self::default();
         let mut places = missing.0.iter_mut();
         for (family, hook) in all() {
@@ -103,7 +111,9 @@ impl Hooks {
         for (place, gone) in self.0.iter_mut().zip(&mut gone.0) {
             if let Some(registration) = place.take_if(|found| which(found.family, found.hook)) {
                 // SAFETY: By the invariants these ops are registered in this namespace.
-                unsafe { bindings::nf_unregister_net_hook(namespace.as_ptr(), registration.ops.get()) };
+                unsafe {
+                    bindings::nf_unregister_net_hook(namespace.as_ptr(), registration.ops.get())
+                };
                 *gone = Some(registration);
             }
         }
@@ -113,7 +123,9 @@ impl Hooks {
 
 /// All pairs of family and hook.
 fn all() -> impl Iterator<Item = (Family, Hook)> {
-    Family::ALL.into_iter().flat_map(|family| Hook::ALL.into_iter().map(move |hook| (family, hook)))
+    Family::ALL
+        .into_iter()
+        .flat_map(|family| Hook::ALL.into_iter().map(move |hook| (family, hook)))
 }
 
 /// # Safety
@@ -133,8 +145,8 @@ unsafe fn register(namespace: &Namespace, family: Family, hook: Hook) -> Result<
         ..Default::default()
     };
     let ops = KBox::new(Opaque::new(ops), GFP_KERNEL)?;
-    // SAFETY: `ops` is on the heap, and is freed only a grace period after it was unregistered; what
-    // `enter` relies on, namely the namespace behind `priv_`, the caller vouches for.
+    // SAFETY: `ops` is on the heap, and is freed only a grace period after it was unregistered;
+    // what `enter` relies on, namely the namespace behind `priv_`, the caller vouches for.
     to_result(unsafe { bindings::nf_register_net_hook(namespace.as_ptr(), ops.get()) })?;
     // INVARIANT: The ops have just been registered.
     Ok(Registration { family, hook, ops })
@@ -144,14 +156,19 @@ unsafe fn register(namespace: &Namespace, family: Family, hook: Hook) -> Result<
 ///
 /// # Safety
 ///
-/// Called by netfilter as a hook function only: `namespace` is the `priv_` of our registration, `skb` a packet
-/// of `FAMILY` that this call owns, `state` valid during the call, and the RCU read lock is held.
+/// Called by netfilter as a hook function only: `namespace` is the `priv_` of our registration,
+/// `skb` a packet of `FAMILY` that this call owns, `state` valid during the call, and the RCU read
+/// lock is held.
 unsafe extern "C" fn enter<const FAMILY: u8>(
     namespace: *mut c_void,
     skb: *mut bindings::sk_buff,
     state: *const bindings::nf_hook_state,
 ) -> c_uint {
-    let family = if FAMILY == Family::V4 as u8 { Family::V4 } else { Family::V6 };
+    let family = if FAMILY == Family::V4 as u8 {
+        Family::V4
+    } else {
+        Family::V6
+    };
     // SAFETY: The namespace stays for a grace period longer than the registration, and we are in a
     // read-side critical section.
     let namespace = unsafe { &*namespace.cast::<Namespace>() };
@@ -166,11 +183,14 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
         return bindings::NF_ACCEPT;
     };
 
-    // SAFETY: The packet is this call's until it returns NF_ACCEPT or NF_DROP, and it has no other way out.
+    // SAFETY: The packet is this call's until it returns NF_ACCEPT or NF_DROP, and it has no other
+    // way out.
     let packet = unsafe { Packet::new(skb) };
     let mark = packet.mark();
     match judge(ruleset, family, hook, &packet, state) {
-        Verdict::Accept if hook == Hook::LocalOut && packet.mark() != mark => reroute(family, &packet, state),
+        Verdict::Accept if hook == Hook::LocalOut && packet.mark() != mark => {
+            reroute(family, &packet, state)
+        }
         Verdict::Accept => bindings::NF_ACCEPT,
         Verdict::Drop(_) => bindings::NF_DROP,
         Verdict::Reject(with) => {
@@ -204,7 +224,15 @@ fn judge(
         output,
         mark: packet.mark(),
     };
-    let verdict = ruleset.program.evaluate(family, seen, &mut Effects { counters, packet, state });
+    let verdict = ruleset.program.evaluate(
+        family,
+        seen,
+        &mut Effects {
+            counters,
+            packet,
+            state,
+        },
+    );
     if let Verdict::Drop(reason) = verdict {
         counters.count(ruleset.drop_slot(reason), packet.len());
     }
@@ -233,17 +261,25 @@ impl Env for Effects<'_, '_> {
     }
 }
 
-/// Routes a packet of this machine's own anew, after its mark changed: routing may go by marks, and had
-/// happened before. Answers netfilter with what becomes of the packet.
+/// Routes a packet of this machine's own anew, after its mark changed: routing may go by marks, and
+/// had happened before. Answers netfilter with what becomes of the packet.
 fn reroute(family: Family, packet: &Packet<'_>, state: &bindings::nf_hook_state) -> c_uint {
     let error = match family {
-        // SAFETY: Namespace, socket and packet are those of the hook that we are in, which is LOCAL_OUT.
+        // SAFETY: Namespace, socket and packet are those of the hook that we are in, which is
+        // LOCAL_OUT.
         Family::V4 => unsafe {
-            bindings::ip_route_me_harder(state.net, state.sk, packet.as_ptr(), bindings::CONST_RTN_UNSPEC)
+            bindings::ip_route_me_harder(
+                state.net,
+                state.sk,
+                packet.as_ptr(),
+                bindings::CONST_RTN_UNSPEC,
+            )
         },
         #[cfg(CONFIG_IPV6)]
         // SAFETY: As above.
-        Family::V6 => unsafe { bindings::ip6_route_me_harder(state.net, state.sk, packet.as_ptr()) },
+        Family::V6 => unsafe {
+            bindings::ip6_route_me_harder(state.net, state.sk, packet.as_ptr())
+        },
         #[cfg(not(CONFIG_IPV6))]
         Family::V6 => 0,
     };

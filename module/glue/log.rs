@@ -22,7 +22,8 @@ impl Logger {
     /// There is no logger, and nf_log_syslog can't be loaded.
     pub(super) fn get(family: Family) -> Result<Self> {
         let find = || {
-            // SAFETY: The function may be asked for any family below NFPROTO_NUMPROTO, and may sleep.
+            // SAFETY: The function may be asked for any family below NFPROTO_NUMPROTO, and may
+            // sleep.
             to_result(unsafe { bindings::nf_logger_find_get(family as c_int, TYPE) })
         };
         if find().is_err() {
@@ -41,17 +42,25 @@ impl Drop for Logger {
 }
 
 /// Writes a packet to the log. May be called in any context in which packets are filtered.
+#[cold]
+#[inline(never)]
 pub(super) fn write(log: &Log, packet: &Packet<'_>, state: &bindings::nf_hook_state) {
-    let mut info = bindings::nf_loginfo { type_: TYPE as u8, ..Default::default() };
-    info.u.log = bindings::nf_loginfo__bindgen_ty_1__bindgen_ty_2 { level: log.level, logflags: log.flags };
+    let mut info = bindings::nf_loginfo {
+        type_: TYPE as u8,
+        ..Default::default()
+    };
+    info.u.log = bindings::nf_loginfo__bindgen_ty_1__bindgen_ty_2 {
+        level: log.level,
+        logflags: log.flags,
+    };
 
     // The prefix with the zero byte that C wants behind it.
     let mut prefix = [0u8; crate::engine::rules::targets::Prefix::MAX + 1];
     for (to, from) in prefix.iter_mut().zip(log.prefix.as_bytes()) {
         *to = *from;
     }
-    // SAFETY: Namespace, packet and devices are those of the hook that this runs in; `info` and the prefix
-    // are on the stack, and the format has one argument, a text that ends with a zero byte.
+    // SAFETY: Namespace, packet and devices are those of the hook that this runs in; `info` and the
+    // prefix are on the stack, and the format has one argument, a text that ends with a zero byte.
     unsafe {
         bindings::nf_log_packet(
             state.net,

@@ -6,10 +6,11 @@
 //! netlink   -> genl -> namespace -> (ruleset, hook) -> publication by rcu
 //! ```
 //!
-//! A namespace has two locks, which netlink takes and packets do not; they are never held together. Under
-//! the writer's ([`namespace::Writer`]) memory is allocated, modules are loaded and grace periods waited for.
-//! The one of the transactions that are being collected ([`staging::Staging`]) is apart from it, because
-//! the closing of any netlink socket takes it: also of one that the program has which loads a module for us.
+//! A namespace has two locks, which netlink takes and packets do not; they are never held together.
+//! Under the writer's ([`namespace::Writer`]) memory is allocated, modules are loaded and grace
+//! periods waited for. The one of the transactions that are being collected ([`staging::Staging`])
+//! is apart from it, because the closing of any netlink socket takes it: also of one that the
+//! program has which loads a module for us.
 
 mod bindings;
 pub(crate) mod genl;
@@ -28,9 +29,11 @@ mod usage;
 
 use kernel::str::{CStr, CStrExt as _};
 
-/// Asks the helper in user space to load a module; whether it did shows when its service is used. May sleep.
+/// Asks the helper in user space to load a module; whether it did shows when its service is used.
+/// May sleep.
 ///
-/// May be called with netlink's locks held, so only for modules that do not register netlink families.
+/// May be called with netlink's locks held, so only for modules that do not register netlink
+/// families.
 fn request_module(name: &'static CStr) {
     // SAFETY: The format has one argument, a text that ends with a zero byte.
     let _ = unsafe { bindings::__request_module(true, c"%s".as_char_ptr(), name.as_char_ptr()) };

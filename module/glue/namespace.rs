@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a network namespace has: its rules, its hooks, and the one writer at a time that changes them.
+//! What a network namespace has: its rules, its hooks, and the one writer at a time that changes
+//! them.
 
 use super::bindings;
 use super::hook::{Hooks, Unregistered};
@@ -32,7 +33,8 @@ unsafe impl Send for Namespace {}
 // SAFETY: As above.
 unsafe impl Sync for Namespace {}
 
-/// What belongs to whoever changes the rules. Packets know nothing of it, and never wait for its lock.
+/// What belongs to whoever changes the rules. Packets know nothing of it, and never wait for its
+/// lock.
 pub(super) struct Writer {
     /// How many commits there have been.
     generation: u64,
@@ -86,13 +88,14 @@ impl Namespace {
         self.writer.lock()
     }
 
-    /// The transactions that are being collected. May sleep, though never for as long as a commit takes.
+    /// The transactions that are being collected. May sleep, though never for as long as a commit
+    /// takes.
     pub(super) fn staging(&self) -> MutexGuard<'_, Staging> {
         self.staging.lock()
     }
 
-    /// Changes the rules: all operations happen, or none. Packets see the rules before or those after, never
-    /// a mixture. May sleep.
+    /// Changes the rules: all operations happen, or none. Packets see the rules before or those
+    /// after, never a mixture. May sleep.
     ///
     /// # Errors
     ///
@@ -104,32 +107,44 @@ impl Namespace {
         ruleset.require(&model)?;
         let mut base = Base::with_room_for(&ruleset)?;
         let in_use = match (&writer.in_use, worth_keeping(&model)) {
-            (None, true) => Some(InUse::get().map_err(|error| Refusal::new(error, "the module is being unloaded"))?),
+            (None, true) => Some(
+                InUse::get()
+                    .map_err(|error| Refusal::failed(error, "the module is being unloaded"))?,
+            ),
             _ => None,
         };
         let model = Arc::new(model, GFP_KERNEL)?;
         let ruleset = Arc::new(ruleset, GFP_KERNEL)?;
-        // SAFETY: Namespaces leave their memory only after `leave` and a grace period (`Namespaces`).
+        // SAFETY: Namespaces leave their memory only after `leave` and a grace period
+        // (`Namespaces`).
         let hooks = unsafe { writer.hooks.register_missing(self, &ruleset.program) }
-            .map_err(|error| Refusal::new(error, "netfilter can't register a hook"))?;
+            .map_err(|error| Refusal::failed(error, "netfilter can't register a hook"))?;
 
         // ... and from here on nothing does.
         writer.hooks.add(hooks);
         let retired = self.published.replace(Some(ruleset.clone()));
-        let unneeded = writer.hooks.unregister(self, |family, hook| !ruleset.program.hooked(family, hook));
+        let unneeded = writer
+            .hooks
+            .unregister(self, |family, hook| !ruleset.program.hooked(family, hook));
         retired.wait();
         drop(unneeded);
 
         // No packet counts in the old counters any more.
         for (slot, new) in ruleset.program.slots().iter().enumerate() {
-            base.set(slot, match (&writer.ruleset, new.previous) {
-                (Some(old), Some(before)) => writer.base.read(old, before as usize),
-                _ => new.initial,
-            });
+            base.set(
+                slot,
+                match (&writer.ruleset, new.previous) {
+                    (Some(old), Some(before)) => writer.base.read(old, before as usize),
+                    _ => new.initial,
+                },
+            );
         }
         for reason in DropReason::ALL {
             if let Some(old) = &writer.ruleset {
-                base.set(ruleset.drop_slot(reason), writer.base.read(old, old.drop_slot(reason)));
+                base.set(
+                    ruleset.drop_slot(reason),
+                    writer.base.read(old, old.drop_slot(reason)),
+                );
             }
         }
         if in_use.is_some() {
@@ -144,8 +159,8 @@ impl Namespace {
         Ok(())
     }
 
-    /// Takes the hooks off, because the namespace goes away. A grace period must pass before it may be
-    /// dropped. May sleep.
+    /// Takes the hooks off, because the namespace goes away. A grace period must pass before it may
+    /// be dropped. May sleep.
     pub(super) fn leave(&self) {
         let mut writer = self.writer();
         let unregistered = writer.hooks.unregister(self, |_, _| true);
@@ -153,21 +168,32 @@ impl Namespace {
     }
 }
 
-/// Whether something would be lost if the rules were: all but empty chains that let everything pass.
+/// Whether something would be lost if the rules were: all but empty chains that let everything
+/// pass.
 fn worth_keeping(model: &Model) -> bool {
-    model.tables.iter().flat_map(|table| table.chains.iter()).any(|chain| {
-        !chain.rules.is_empty() || chain.base.is_some_and(|base| base.policy != Policy::Accept)
-    })
+    model
+        .tables
+        .iter()
+        .flat_map(|table| table.chains.iter())
+        .any(|chain| {
+            !chain.rules.is_empty() || chain.base.is_some_and(|base| base.policy != Policy::Accept)
+        })
 }
 
 /// Whether `select` means the counters of a slot, for all slots in their order: the one of
 /// [`Program::slots`](crate::engine::rules::Program::slots).
 fn selection<'a>(model: &'a Model, select: &'a Select) -> impl Iterator<Item = bool> + 'a {
-    let chains = model.tables.iter().flat_map(|table| table.chains.iter().map(move |chain| (table, chain)));
+    let chains = model
+        .tables
+        .iter()
+        .flat_map(|table| table.chains.iter().map(move |chain| (table, chain)));
     chains.flat_map(move |(table, chain)| {
-        let includes = move |number| select.includes(table.family, &table.name, &chain.name, number);
+        let includes =
+            move |number| select.includes(table.family, &table.name, &chain.name, number);
         let policy = chain.base.iter().map(move |_| includes(0));
-        let rules = (1..).zip(&chain.rules).map(move |(number, _)| includes(number));
+        let rules = (1..)
+            .zip(&chain.rules)
+            .map(move |(number, _)| includes(number));
         Iterator::chain(policy, rules)
     })
 }
@@ -188,9 +214,12 @@ impl Writer {
         self.model.clone()
     }
 
-    /// Reads all counters, in the order of the model, and sets those to zero that `zero` names. A packet is
-    /// either in what was read or still counted afterwards.
-    pub(super) fn counters(&mut self, zero: Option<&Select>) -> Result<KVVec<Counters>, AllocError> {
+    /// Reads all counters, in the order of the model, and sets those to zero that `zero` names. A
+    /// packet is either in what was read or still counted afterwards.
+    pub(super) fn counters(
+        &mut self,
+        zero: Option<&Select>,
+    ) -> Result<KVVec<Counters>, AllocError> {
         let Some(ruleset) = &self.ruleset else {
             return Ok(KVVec::new());
         };
@@ -200,7 +229,11 @@ impl Writer {
             counters.push(self.base.read(ruleset, slot), GFP_KERNEL)?;
         }
         if let Some(select) = zero {
-            for (slot, (read, selected)) in counters.iter().zip(selection(&self.model, select)).enumerate() {
+            for (slot, (read, selected)) in counters
+                .iter()
+                .zip(selection(&self.model, select))
+                .enumerate()
+            {
                 if selected {
                     self.base.zero(slot, *read);
                 }

@@ -16,7 +16,8 @@ use kernel::types::Opaque;
 /// Where in every `struct net` the core keeps our pointer; the core writes it at registration.
 static ID: Atomic<u32> = Atomic::new(0);
 
-/// The registration with the core of the network stack. While it lives, every namespace has its state.
+/// The registration with the core of the network stack. While it lives, every namespace has its
+/// state.
 pub(crate) struct Namespaces(KBox<Opaque<bindings::pernet_operations>>);
 
 // SAFETY: The operations are the core's from registration on, and it may be undone on any thread.
@@ -106,7 +107,8 @@ unsafe extern "C" fn pre_exit(net: *mut bindings::net) {
 unsafe extern "C" fn exit(net: *mut bindings::net) {
     // SAFETY: The core frees the place after this.
     let state = unsafe { place(net).read() };
-    // SAFETY: `init` made it of a box. Its hooks are gone and a grace period has passed, so no packet is
-    // inside; sockets of the namespace, through which netlink could reach it, are gone as well.
+    // SAFETY: `init` made it of a box. Its hooks are gone and a grace period has passed, so no
+    // packet is inside; sockets of the namespace, through which netlink could reach it, are gone as
+    // well.
     drop(unsafe { KBox::from_raw(state) });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Counters of packets and bytes that each CPU keeps for itself, so that counting shares no cache line.
+//! Counters of packets and bytes that each CPU keeps for itself, so that counting shares no cache
+//! line.
 
 use super::bindings;
 use crate::alloc::{AllocError, KVVec, KVec, GFP_KERNEL};
@@ -10,14 +11,15 @@ use kernel::sync::atomic::ordering::Relaxed;
 use kernel::sync::atomic::Atomic;
 use kernel::types::NotThreadSafe;
 
-// A 64-bit counter is read by other CPUs while its own CPU writes it, which a 32-bit CPU does in two steps.
+// A 64-bit counter is read by other CPUs while its own CPU writes it, which a 32-bit CPU does in
+// two steps.
 #[cfg(not(CONFIG_64BIT))]
 compile_error!("oxtables needs a 64-bit kernel");
 
 /// Softirqs are disabled on this CPU while this lives, and so are preemption and migration.
 ///
-/// A packet that is sent is filtered in process context, where a softirq that filters another packet could
-/// come in between.
+/// A packet that is sent is filtered in process context, where a softirq that filters another
+/// packet could come in between.
 pub(super) struct SoftirqsOff(NotThreadSafe);
 
 impl SoftirqsOff {
@@ -45,7 +47,12 @@ struct Cell {
 }
 
 impl Cell {
-    const ZERO: Self = Self { packets: Atomic::new(0), bytes: Atomic::new(0) };
+    const fn zero() -> Self {
+        Self {
+            packets: Atomic::new(0),
+            bytes: Atomic::new(0),
+        }
+    }
 }
 
 /// As many counters as asked for, once for every CPU.
@@ -65,7 +72,7 @@ impl PerCpu {
             let len = if possible { slots } else { 0 };
             let mut row = KVVec::with_capacity(len, GFP_KERNEL)?;
             for _ in 0..len {
-                row.push(Cell::ZERO, GFP_KERNEL)?;
+                row.push(Cell::zero(), GFP_KERNEL)?;
             }
             rows.push(row, GFP_KERNEL)?;
         }
@@ -77,12 +84,19 @@ impl PerCpu {
     pub(super) fn here<'a>(&'a self, _pinned: &'a SoftirqsOff) -> Row<'a> {
         // Softirqs are off, so the number stays right while the row is used.
         let cpu = CpuId::current().as_u32() as usize;
-        let cells = self.rows.get(cpu).map(|row| row.as_slice()).unwrap_or_default();
-        Row { cells, _pinned: PhantomData }
+        let cells = self
+            .rows
+            .get(cpu)
+            .map(|row| row.as_slice())
+            .unwrap_or_default();
+        Row {
+            cells,
+            _pinned: PhantomData,
+        }
     }
 
-    /// The sum of a counter over all CPUs. Packets that are just being counted may be missing, and such
-    /// a packet's bytes may be missing alone; neither is lost to the next reading.
+    /// The sum of a counter over all CPUs. Packets that are just being counted may be missing, and
+    /// such a packet's bytes may be missing alone; neither is lost to the next reading.
     pub(super) fn sum(&self, slot: usize) -> Counters {
         let mut sum = Counters::default();
         for cell in self.rows.iter().filter_map(|row| row.get(slot)) {
@@ -105,9 +119,14 @@ impl Row<'_> {
     #[inline]
     pub(super) fn count(&self, slot: usize, bytes: u32) {
         if let Some(cell) = self.cells.get(slot) {
-            // A load and a store, not one atomic addition: nobody else writes, and that is much cheaper.
-            cell.packets.store(cell.packets.load(Relaxed).wrapping_add(1), Relaxed);
-            cell.bytes.store(cell.bytes.load(Relaxed).wrapping_add(u64::from(bytes)), Relaxed);
+            // A load and a store, not one atomic addition: nobody else writes, and that is much
+            // cheaper.
+            cell.packets
+                .store(cell.packets.load(Relaxed).wrapping_add(1), Relaxed);
+            cell.bytes.store(
+                cell.bytes.load(Relaxed).wrapping_add(u64::from(bytes)),
+                Relaxed,
+            );
         }
     }
 }

@@ -27,8 +27,8 @@ impl Reader<'_> {
 ///
 /// # Invariants
 ///
-/// The pointer is null, or it came from an [`Arc`] whose reference it holds. When it is replaced, that
-/// reference is not given up before a grace period has passed.
+/// The pointer is null, or it came from an [`Arc`] whose reference it holds. When it is replaced,
+/// that reference is not given up before a grace period has passed.
 pub(super) struct RcuArc<T: Send + Sync>(Atomic<*mut T>, PhantomData<Arc<T>>);
 
 impl<T: Send + Sync> RcuArc<T> {
@@ -41,17 +41,20 @@ impl<T: Send + Sync> RcuArc<T> {
     /// What is published now, for as long as the reader stays in its critical section.
     #[inline]
     pub(super) fn get<'a>(&'a self, _reader: &'a Reader<'_>) -> Option<&'a T> {
-        // Acquire, where C relies on the dependency between address and data: Rust has no such ordering.
+        // Acquire, where C relies on the dependency between address and data: Rust has no such
+        // ordering.
         let current = self.0.load(Acquire);
-        // SAFETY: By the invariants it is null or points to a `T` that is freed a grace period after its
-        // replacement at the earliest; the reader's critical section, which lasts for `'a`, holds that off.
+        // SAFETY: By the invariants it is null or points to a `T` that is freed a grace period
+        // after its replacement at the earliest; the reader's critical section, which lasts for
+        // `'a`, holds that off.
         unsafe { current.as_ref() }
     }
 
     /// Publishes `new`, and hands back what was published before.
     pub(super) fn replace(&self, new: Option<Arc<T>>) -> Retired<T> {
         let new = new.map_or(ptr::null(), Arc::into_raw).cast_mut();
-        // INVARIANT: The pointer holds the reference that `new` was, and the old one's goes to `Retired`.
+        // INVARIANT: The pointer holds the reference that `new` was, and the old one's goes to
+        // `Retired`.
         Retired(self.0.xchg(new, Full), PhantomData)
     }
 }
@@ -72,8 +75,8 @@ impl<T: Send + Sync> Drop for RcuArc<T> {
 pub(super) struct Retired<T: Send + Sync>(*mut T, PhantomData<Arc<T>>);
 
 impl<T: Send + Sync> Retired<T> {
-    /// Waits for a grace period, whether anything was published before or not, and drops what was. All
-    /// that was unlinked before this call is unused after it as well. May sleep.
+    /// Waits for a grace period, whether anything was published before or not, and drops what was.
+    /// All that was unlinked before this call is unused after it as well. May sleep.
     pub(super) fn wait(self) {
         let old = ManuallyDrop::new(self).0;
         synchronize();
@@ -92,8 +95,8 @@ impl<T: Send + Sync> Drop for Retired<T> {
 /// Gives up the reference that `pointer` holds, if it is not null. Only called by owners of one.
 fn release<T>(pointer: *mut T) {
     if !pointer.is_null() {
-        // SAFETY: By the invariants of `RcuArc` and `Retired` this came from `Arc::into_raw` and holds a
-        // reference, which the caller, being dropped or consumed, does not use again.
+        // SAFETY: By the invariants of `RcuArc` and `Retired` this came from `Arc::into_raw` and
+        // holds a reference, which the caller, being dropped or consumed, does not use again.
         drop(unsafe { Arc::from_raw(pointer) });
     }
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! REJECT: the sender is told, through the kernel's own nf_reject_ipv4 and nf_reject_ipv6.
 //!
-//! Those are modules, and a dependency on them would mean that `insmod oxtables.ko` fails on a machine where
-//! nothing else has loaded them. So their functions are looked up when a ruleset with a REJECT is loaded.
+//! Those are modules, and a dependency on them would mean that `insmod oxtables.ko` fails on a machine
+//! where nothing else has loaded them. So their functions are looked up when a ruleset with a REJECT
+//! is loaded.
 
 use super::bindings;
 use super::skb::Packet;
 use crate::engine::packet::Family;
 use crate::engine::rules::targets::Reject;
+use core::mem::{size_of, transmute_copy};
 use core::ptr::NonNull;
 use kernel::error::{code::ENOENT, Result};
 use kernel::ffi::{c_int, c_uint, c_void};
@@ -15,32 +17,33 @@ use kernel::str::{CStr, CStrExt as _};
 
 type Unreach4 = unsafe extern "C" fn(*mut bindings::sk_buff, c_int, c_int);
 type Unreach6 = unsafe extern "C" fn(*mut bindings::net, *mut bindings::sk_buff, u8, c_uint);
-type Reset = unsafe extern "C" fn(*mut bindings::net, *mut bindings::sock, *mut bindings::sk_buff, c_int);
+type Reset =
+    unsafe extern "C" fn(*mut bindings::net, *mut bindings::sock, *mut bindings::sk_buff, c_int);
 
-// What the symbols are called as is what the kernel's headers declare them to be. This takes no reference to
-// the symbols themselves, since nothing uses the constants.
+// The types are those that the kernel's headers declare. Nothing uses these constants, so the module
+// does not refer to the symbols by them.
 const _: Unreach4 = bindings::nf_send_unreach;
 const _: Unreach6 = bindings::nf_send_unreach6;
 const _: [Reset; 2] = [bindings::nf_send_reset, bindings::nf_send_reset6];
 
-/// A symbol of another module, which is not unloaded as long as this exists.
+/// A function of another module, which is not unloaded as long as this exists.
 ///
 /// # Invariants
 ///
-/// The address is what `__symbol_get` answered for the name.
-struct Symbol {
+/// A reference to the symbol of this name is held, and `function` is what it stands for.
+struct Symbol<F> {
     name: &'static CStr,
-    address: NonNull<c_void>,
+    function: F,
 }
 
-// SAFETY: A reference to a symbol belongs to no thread.
-unsafe impl Send for Symbol {}
-// SAFETY: The address never changes, and is only read.
-unsafe impl Sync for Symbol {}
-
-impl Symbol {
-    /// May sleep.
-    fn get(name: &'static CStr, module: &'static CStr) -> Result<Self> {
+impl<F> Symbol<F> {
+    /// Takes a reference to a symbol, after loading `module` if nothing has it. May sleep.
+    ///
+    /// # Safety
+    ///
+    /// `F` is the type of a pointer to the function that has this name.
+    unsafe fn get(name: &'static CStr, module: &'static CStr) -> Result<Self> {
+        const { assert!(size_of::<F>() == size_of::<NonNull<c_void>>()) };
         let find = || {
             // SAFETY: The name ends with a zero byte.
             NonNull::new(unsafe { bindings::__symbol_get(name.as_char_ptr()) })
@@ -49,29 +52,32 @@ impl Symbol {
             super::request_module(module);
             find()
         });
-        // INVARIANT: The address is the one that was found.
-        Ok(Self { name, address: address.ok_or(ENOENT)? })
+        let address = address.ok_or(ENOENT)?;
+        // SAFETY: The caller vouches for the type, which is as large as the address.
+        let function = unsafe { transmute_copy::<NonNull<c_void>, F>(&address) };
+        // INVARIANT: The reference was just taken.
+        Ok(Self { name, function })
     }
 }
 
-impl Drop for Symbol {
+impl<F> Drop for Symbol<F> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants a reference was taken under this name, which is given back once.
+        // SAFETY: By the invariants a reference is held, which is given back once.
         unsafe { bindings::__symbol_put(self.name.as_char_ptr()) };
     }
 }
 
 /// How to tell senders of one family.
-struct Sender {
-    unreach: Symbol,
-    reset: Symbol,
+struct Sender<Unreach> {
+    unreach: Symbol<Unreach>,
+    reset: Symbol<Reset>,
 }
 
-/// What a ruleset needs in order to reject packets: for each family that it rejects packets of.
+/// What a ruleset needs in order to reject packets, for each family that it rejects packets of.
 #[derive(Default)]
 pub(super) struct Senders {
-    v4: Option<Sender>,
-    v6: Option<Sender>,
+    v4: Option<Sender<Unreach4>>,
+    v6: Option<Sender<Unreach6>>,
 }
 
 impl Senders {
@@ -81,19 +87,32 @@ impl Senders {
     ///
     /// The kernel's module for it can't be loaded.
     pub(super) fn require(&mut self, family: Family) -> Result {
-        let (sender, unreach, reset, module) = match family {
-            Family::V4 => (&mut self.v4, c"nf_send_unreach", c"nf_send_reset", c"nf_reject_ipv4"),
-            Family::V6 => (&mut self.v6, c"nf_send_unreach6", c"nf_send_reset6", c"nf_reject_ipv6"),
-        };
-        if sender.is_none() {
-            let unreach = Symbol::get(unreach, module)?;
-            *sender = Some(Sender { unreach, reset: Symbol::get(reset, module)? });
+        match family {
+            Family::V4 if self.v4.is_none() => {
+                let module = c"nf_reject_ipv4";
+                self.v4 = Some(Sender {
+                    // SAFETY: The type was checked above.
+                    unreach: unsafe { Symbol::get(c"nf_send_unreach", module) }?,
+                    // SAFETY: As above.
+                    reset: unsafe { Symbol::get(c"nf_send_reset", module) }?,
+                });
+            }
+            Family::V6 if self.v6.is_none() => {
+                let module = c"nf_reject_ipv6";
+                self.v6 = Some(Sender {
+                    // SAFETY: The type was checked above.
+                    unreach: unsafe { Symbol::get(c"nf_send_unreach6", module) }?,
+                    // SAFETY: As above.
+                    reset: unsafe { Symbol::get(c"nf_send_reset6", module) }?,
+                });
+            }
+            _ => (),
         }
         Ok(())
     }
 
-    /// Tells the sender of `packet`; the caller drops it afterwards. Nothing is sent when the family was
-    /// not required, nor when the kernel finds that none may be (an ICMP error, a broadcast).
+    /// Tells the sender of `packet`, which the caller drops afterwards. Nothing is sent when the
+    /// kernel finds that nothing may be (the packet is an ICMP error, or a broadcast).
     pub(super) fn send(
         &self,
         family: Family,
@@ -101,33 +120,21 @@ impl Senders {
         packet: &Packet<'_>,
         state: &bindings::nf_hook_state,
     ) {
-        let hook = state.hook;
-        let sender = match family {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
-        };
-        let Some(sender) = sender else {
-            return;
-        };
-        match (with.code, family) {
-            (Some(code), Family::V4) => {
-                // SAFETY: The symbol is nf_send_unreach(), of this type.
-                let unreach = unsafe { core::mem::transmute::<_, Unreach4>(sender.unreach.address) };
-                // SAFETY: The packet is the one of the hook that this runs in.
-                unsafe { unreach(packet.as_ptr(), c_int::from(code), c_int::from(hook)) };
-            }
-            (Some(code), Family::V6) => {
-                // SAFETY: The symbol is nf_send_unreach6(), of this type.
-                let unreach = unsafe { core::mem::transmute::<_, Unreach6>(sender.unreach.address) };
-                // SAFETY: Namespace and packet are those of the hook that this runs in.
-                unsafe { unreach(state.net, packet.as_ptr(), code, c_uint::from(hook)) };
-            }
-            (None, _) => {
-                // SAFETY: The symbol is nf_send_reset() or nf_send_reset6(), both of this type.
-                let reset = unsafe { core::mem::transmute::<_, Reset>(sender.reset.address) };
-                // SAFETY: Namespace, socket and packet are those of the hook that this runs in.
-                unsafe { reset(state.net, state.sk, packet.as_ptr(), c_int::from(hook)) };
-            }
+        let (net, socket, skb) = (state.net, state.sk, packet.as_ptr());
+        let hook = c_int::from(state.hook);
+        // SAFETY: All that is passed is of the hook that this runs in.
+        let unreach4 = |send: Unreach4, code: u8| unsafe { send(skb, code.into(), hook) };
+        // SAFETY: As above.
+        let unreach6 = |send: Unreach6, code: u8| unsafe { send(net, skb, code, hook as c_uint) };
+        // SAFETY: As above.
+        let reset = |send: Reset| unsafe { send(net, socket, skb, hook) };
+        match (family, &self.v4, &self.v6, with.code) {
+            (Family::V4, Some(sender), _, Some(code)) => unreach4(sender.unreach.function, code),
+            (Family::V4, Some(sender), _, None) => reset(sender.reset.function),
+            (Family::V6, _, Some(sender), Some(code)) => unreach6(sender.unreach.function, code),
+            (Family::V6, _, Some(sender), None) => reset(sender.reset.function),
+            // A ruleset that rejects packets of a family was not published without a sender.
+            _ => (),
         }
     }
 }

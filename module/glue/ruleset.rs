@@ -27,10 +27,16 @@ impl Ruleset {
     pub(super) fn new(model: &Model) -> Result<Self, rules::Error> {
         let program = Program::compile(model)?;
         let counters = PerCpu::new(program.slots().len() + DropReason::COUNT)?;
-        Ok(Self { program, counters, senders: Senders::default(), _loggers: [None, None] })
+        Ok(Self {
+            program,
+            counters,
+            senders: Senders::default(),
+            _loggers: [None, None],
+        })
     }
 
-    /// Finds what its targets need of other modules, loading these where they are not there. May sleep.
+    /// Finds what its targets need of other modules, loading these where they are not there. May
+    /// sleep.
     ///
     /// # Errors
     ///
@@ -38,19 +44,23 @@ impl Ruleset {
     pub(super) fn require(&mut self, model: &Model) -> Result<(), Refusal> {
         let rules = model.tables.iter().flat_map(|table| {
             let chains = table.chains.iter();
-            chains.flat_map(|chain| chain.rules.iter()).map(|entry| (table.family, &entry.rule.target))
+            chains
+                .flat_map(|chain| chain.rules.iter())
+                .map(|entry| (table.family, &entry.rule.target))
         });
         for (family, target) in rules {
             match target {
                 Target::Reject(_) => {
-                    let missing = |error| Refusal::new(error, "REJECT needs nf_reject_ipv4 or nf_reject_ipv6");
+                    let missing = |error| {
+                        Refusal::failed(error, "REJECT needs nf_reject_ipv4 or nf_reject_ipv6")
+                    };
                     self.senders.require(family).map_err(missing)?;
                 }
                 Target::Log(_) => {
                     let [v4, v6] = &mut self._loggers;
                     let logger = if family == Family::V4 { v4 } else { v6 };
                     if logger.is_none() {
-                        let missing = |error| Refusal::new(error, "LOG needs nf_log_syslog");
+                        let missing = |error| Refusal::failed(error, "LOG needs nf_log_syslog");
                         *logger = Some(Logger::get(family).map_err(missing)?);
                     }
                 }
@@ -72,8 +82,9 @@ impl Ruleset {
     }
 }
 
-/// What the counters of a published ruleset have to be added to: the packets before its publication, less
-/// those that were zeroed. Belongs to the writer, so that packets write nothing but their CPU's counters.
+/// What the counters of a published ruleset have to be added to: the packets before its
+/// publication, less those that were zeroed. Belongs to the writer, so that packets write nothing
+/// but their CPU's counters.
 ///
 /// Numbers wrap around, here as in all counters: what was zeroed may be more than what was before.
 #[derive(Default)]
@@ -82,7 +93,11 @@ pub(super) struct Base(KVVec<Counters>);
 impl Base {
     /// Room for the counters of `ruleset`, at zero.
     pub(super) fn with_room_for(ruleset: &Ruleset) -> Result<Self, AllocError> {
-        Ok(Self(KVVec::from_elem(Counters::default(), ruleset.slots(), GFP_KERNEL)?))
+        Ok(Self(KVVec::from_elem(
+            Counters::default(),
+            ruleset.slots(),
+            GFP_KERNEL,
+        )?))
     }
 
     /// What a counter of the ruleset reads.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A packet in a hook: `struct sk_buff` and the devices of `struct nf_hook_state`, read through checked views.
+//! A packet in a hook: `struct sk_buff` and the devices of `struct nf_hook_state`, read through
+//! checked views.
 
 use super::bindings;
 use crate::engine::packet::{DeviceName, Payload};
@@ -12,19 +13,22 @@ use kernel::ffi::c_void;
 ///
 /// # Invariants
 ///
-/// The buffer is valid for `'a`, and nobody but the owner of this changes its lengths, pointers or mark, nor
-/// the bytes of its linear area.
-pub(super) struct Packet<'a>(NonNull<bindings::sk_buff>, PhantomData<&'a bindings::sk_buff>);
+/// The buffer is valid for `'a`, and nobody but the owner of this changes its lengths, pointers or
+/// mark, nor the bytes of its linear area.
+pub(super) struct Packet<'a>(
+    NonNull<bindings::sk_buff>,
+    PhantomData<&'a bindings::sk_buff>,
+);
 
 impl<'a> Packet<'a> {
     /// # Safety
     ///
-    /// `skb` is a packet that netfilter gave to a hook of IPv4 or IPv6, and the hook keeps it for `'a`:
-    /// it does not free, queue or steal it before.
+    /// `skb` is a packet that netfilter gave to a hook of IPv4 or IPv6, and the hook keeps it for
+    /// `'a`: it does not free, queue or steal it before.
     #[inline]
     pub(super) unsafe fn new(skb: NonNull<bindings::sk_buff>) -> Self {
-        // INVARIANT: A hook owns the packet that it is given. Clones may share the bytes, which is why
-        // everyone who means to change them makes a copy first (skb_ensure_writable).
+        // INVARIANT: A hook owns the packet that it is given. Clones may share the bytes, which is
+        // why everyone who means to change them makes a copy first (skb_ensure_writable).
         Self(skb, PhantomData)
     }
 
@@ -39,13 +43,13 @@ impl<'a> Packet<'a> {
     /// At `offset` in `struct sk_buff` there is a field of type `T`.
     #[inline]
     unsafe fn field<T: Copy>(&self, offset: usize) -> T {
-        // SAFETY: By the invariants the buffer is valid and nobody writes to the field; the caller vouches
-        // for its place and type.
+        // SAFETY: By the invariants the buffer is valid and nobody writes to the field; the caller
+        // vouches for its place and type.
         unsafe { self.0.as_ptr().byte_add(offset).cast::<T>().read() }
     }
 
-    /// How many bytes the network header lies after `skb->data`. At netfilter's hooks that is zero; it
-    /// is asked for all the same, because a wrong guess would read other memory.
+    /// How many bytes the network header lies after `skb->data`. At netfilter's hooks that is zero;
+    /// it is asked for all the same, because a wrong guess would read other memory.
     #[inline]
     fn network_offset(&self) -> usize {
         // SAFETY: `data` is a pointer to bytes.
@@ -82,9 +86,9 @@ impl<'a> Packet<'a> {
         let end = data as usize + len.wrapping_sub(data_len) as usize;
         let start = self.network_header();
         let len = end.saturating_sub(start as usize);
-        // SAFETY: The bytes between the network header, which lies behind `head`, and the end of the linear
-        // area, which is `data + len - data_len` (skb_headlen), belong to the packet, and nobody changes
-        // them by the invariants.
+        // SAFETY: The bytes between the network header, which lies behind `head`, and the end of
+        // the linear area, which is `data + len - data_len` (skb_headlen), belong to the packet,
+        // and nobody changes them by the invariants.
         unsafe { slice::from_raw_parts(start, len) }
     }
 
@@ -98,21 +102,29 @@ impl<'a> Packet<'a> {
     /// Sets the packet's mark.
     #[inline]
     pub(super) fn set_mark(&self, mark: u32) {
-        // SAFETY: By the invariants the buffer is valid and nobody else uses the mark, which is 32 bits wide;
-        // no reference to it is ever made.
-        unsafe { self.0.as_ptr().byte_add(bindings::CONST_SKB_MARK).cast::<u32>().write(mark) };
+        // SAFETY: By the invariants the buffer is valid and nobody else uses the mark, which is 32
+        // bits wide; no reference to it is ever made.
+        unsafe {
+            self.0
+                .as_ptr()
+                .byte_add(bindings::CONST_SKB_MARK)
+                .cast::<u32>()
+                .write(mark)
+        };
     }
 }
 
 impl Payload for Packet<'_> {
     fn copy(&self, offset: usize, to: &mut [u8]) -> bool {
-        let offset = offset.checked_add(self.network_offset()).and_then(|offset| i32::try_from(offset).ok());
+        let offset = offset
+            .checked_add(self.network_offset())
+            .and_then(|offset| i32::try_from(offset).ok());
         let (Some(offset), Ok(len)) = (offset, i32::try_from(to.len())) else {
             return false;
         };
         let to = to.as_mut_ptr().cast::<c_void>();
-        // SAFETY: The buffer is valid by the invariants, `to` has room for `len` bytes, and the function
-        // checks that the packet has as many at `offset`.
+        // SAFETY: The buffer is valid by the invariants, `to` has room for `len` bytes, and the
+        // function checks that the packet has as many at `offset`.
         unsafe { bindings::skb_copy_bits(self.as_ptr(), offset, to, len) == 0 }
     }
 }
@@ -128,8 +140,15 @@ pub(super) unsafe fn device_name(device: *const bindings::net_device) -> DeviceN
     let Some(device) = NonNull::new(device.cast_mut()) else {
         return DeviceName::default();
     };
-    // SAFETY: `name` holds IFNAMSIZ = 16 bytes in a device that the caller vouches for. A device may be
-    // renamed at the same time; like iptables, a packet then sees a mixture, which matches neither name.
-    let name = unsafe { device.as_ptr().byte_add(bindings::CONST_NET_DEVICE_NAME).cast::<[u64; 2]>().read_unaligned() };
+    // SAFETY: `name` holds IFNAMSIZ = 16 bytes in a device that the caller vouches for. A device
+    // may be renamed at the same time; like iptables, a packet then sees a mixture, which matches
+    // neither name.
+    let name = unsafe {
+        device
+            .as_ptr()
+            .byte_add(bindings::CONST_NET_DEVICE_NAME)
+            .cast::<[u64; 2]>()
+            .read_unaligned()
+    };
     DeviceName(name)
 }

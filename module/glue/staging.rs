@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Transactions that are being collected, each belonging to a socket.
 
+use super::bindings;
 use super::refusal::Refusal;
 use crate::alloc::{KVVec, KVec, GFP_KERNEL};
 use crate::engine::rules::Op;
 use crate::uapi::op;
-use kernel::error::code;
 
-/// How many bytes of operations a transaction may have: enough for some million rules. What a socket can make
-/// the kernel keep is bounded by this, even where memory is not charged.
+/// How many bytes of operations a transaction may have: enough for some million rules. What a
+/// socket can make the kernel keep is bounded by this, even where memory is not charged.
 const MOST: usize = 256 << 20;
 
 /// The operations that a socket has sent so far.
@@ -24,7 +24,10 @@ pub(super) struct Transaction {
 impl Transaction {
     /// No operations yet, for this generation or for any.
     pub(super) fn new(expected: Option<u64>) -> Self {
-        Self { expected, ..Self::default() }
+        Self {
+            expected,
+            ..Self::default()
+        }
     }
 
     /// Whether the operations were made for this generation.
@@ -40,14 +43,14 @@ impl Transaction {
     fn add(&mut self, attributes: &[u8]) -> Result<(), Refusal> {
         self.bytes = self.bytes.saturating_add(attributes.len());
         if self.bytes > MOST {
-            return Err(Refusal::new(code::E2BIG, "the transaction is too long"));
+            return Err(Refusal::new(bindings::E2BIG, "the transaction is too long"));
         }
         Ok(op::decode_all(attributes, &mut self.ops)?)
     }
 }
 
-/// The open transactions of a namespace, by the port of their sockets. There are as many at most as there
-/// are sockets.
+/// The open transactions of a namespace, by the port of their sockets. There are as many at most as
+/// there are sockets.
 #[derive(Default)]
 pub(super) struct Staging(KVec<(u32, Transaction)>);
 
@@ -58,21 +61,30 @@ impl Staging {
         Ok(self.0.push((port, transaction), GFP_KERNEL)?)
     }
 
-    /// Adds the operations of a message. When it has some that can't be added, the transaction is dropped,
-    /// so that it can't be carried out without them.
+    /// Adds the operations of a message. When it has some that can't be added, the transaction is
+    /// dropped, so that it can't be carried out without them.
     pub(super) fn add(&mut self, port: u32, attributes: &[u8]) -> Result<(), Refusal> {
         let open = self.0.iter_mut().find(|(owner, _)| *owner == port);
         let (_, transaction) = open.ok_or_else(none_open)?;
-        transaction.add(attributes).inspect_err(|_| drop(self.take(port)))
+        transaction
+            .add(attributes)
+            .inspect_err(|_| drop(self.take(port)))
     }
 
     /// Takes a transaction out.
     pub(super) fn take(&mut self, port: u32) -> Result<Transaction, Refusal> {
-        let open = self.0.iter().position(|(owner, _)| *owner == port).ok_or_else(none_open)?;
-        self.0.remove(open).map(|(_, transaction)| transaction).map_err(|_| none_open())
+        let open = self
+            .0
+            .iter()
+            .position(|(owner, _)| *owner == port)
+            .ok_or_else(none_open)?;
+        self.0
+            .remove(open)
+            .map(|(_, transaction)| transaction)
+            .map_err(|_| none_open())
     }
 }
 
 fn none_open() -> Refusal {
-    Refusal::new(code::EINVAL, "no transaction is open on this socket")
+    Refusal::new(bindings::EINVAL, "no transaction is open on this socket")
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The module's own use count: while rules are in force it can't be unloaded, so that `rmmod` does not open
-//! the gates by accident.
+//! The module's own use count: while rules are in force it can't be unloaded, so that `rmmod` does
+//! not open the gates by accident.
 
 use super::bindings;
 use kernel::error::{code::EBUSY, Result};
@@ -26,8 +26,9 @@ impl InUse {
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        // SAFETY: `get` counted the use that ends here. The module's exit function waits for all who might
-        // run this (netlink, namespaces that are cleaned up), so the code does not go while it runs.
+        // SAFETY: `get` counted the use that ends here. The module's exit function waits for all
+        // who might run this (netlink, namespaces that are cleaned up), so the code does not go
+        // while it runs.
         unsafe { bindings::shim_module_put() };
     }
 }

@@ -10,7 +10,8 @@ use kernel::types::Opaque;
 /// The registration of a function that is told of every netlink socket that is closed.
 pub(super) struct Closing(KBox<Opaque<bindings::notifier_block>>);
 
-// SAFETY: The core keeps its accesses apart by its own locks, and this may be dropped on any thread.
+// SAFETY: The core keeps its accesses apart by its own locks, and this may be dropped on any
+// thread.
 unsafe impl Send for Closing {}
 // SAFETY: There is nothing to do with a shared reference.
 unsafe impl Sync for Closing {}
@@ -22,7 +23,10 @@ impl Closing {
     ///
     /// The states of namespaces are there as long as this.
     pub(super) unsafe fn watch() -> Result<Self> {
-        let block = bindings::notifier_block { notifier_call: Some(closed), ..Default::default() };
+        let block = bindings::notifier_block {
+            notifier_call: Some(closed),
+            ..Default::default()
+        };
         let block = KBox::new(Opaque::new(block), GFP_KERNEL)?;
         // SAFETY: The block is on the heap and stays there until `drop` has undone this.
         to_result(unsafe { bindings::netlink_register_notifier(block.get()) })?;

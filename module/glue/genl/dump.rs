@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Reading the rules: a dump takes as many messages as it takes, and tells of one moment all the same.
+//! Reading the rules: a dump takes as many messages as it takes, and tells of one moment all the
+//! same.
 
 use super::request::Request;
 use crate::alloc::{Arc, KBox, KVVec, GFP_KERNEL};
@@ -11,11 +12,10 @@ use crate::uapi::field::Field;
 use crate::uapi::message::{self, Select};
 use crate::uapi::op::{self, Position};
 use core::ptr::NonNull;
-use kernel::error::code;
 use kernel::ffi::c_int;
 
-/// The longest attribute that there can be, with the headers of its message: a buffer of this size takes
-/// every operation.
+/// The longest attribute that there can be, with the headers of its message: a buffer of this size
+/// takes every operation.
 const LARGEST: u32 = 68 << 10;
 
 /// A dump in progress: the rules and counters as they were when it began.
@@ -32,7 +32,11 @@ impl Dump {
     #[inline(never)]
     pub(super) fn start(request: &Request<'_>) -> Result<KBox<Self>, Refusal> {
         let select = request.attribute(message::SELECT)?;
-        let select = select.as_ref().map(Select::get).transpose()?.unwrap_or_default();
+        let select = select
+            .as_ref()
+            .map(Select::get)
+            .transpose()?
+            .unwrap_or_default();
         let zero = request.attribute(message::ZERO)?.is_some();
         let counters = zero || request.attribute(message::COUNTERS)?.is_some();
 
@@ -69,11 +73,18 @@ impl Dump {
         // SAFETY: The caller vouches for the buffer.
         let room = unsafe { bindings::shim_skb_tailroom(skb.as_ptr()) };
         let headers = bindings::CONST_NLMSG_HDRLEN + bindings::CONST_GENL_HDRLEN;
-        let room = usize::try_from(room).unwrap_or_default().saturating_sub(headers);
+        let room = usize::try_from(room)
+            .unwrap_or_default()
+            .saturating_sub(headers);
         let mut attributes = Writer::new(room);
         self.generation.put(message::GENERATION, &mut attributes)?;
         let empty = attributes.bytes().len();
-        match op::dump(&self.model, &self.counters, &mut self.position, &mut attributes) {
+        match op::dump(
+            &self.model,
+            &self.counters,
+            &mut self.position,
+            &mut attributes,
+        ) {
             Ok(()) => self.finished = true,
             Err(Full::Limit) if attributes.bytes().len() > empty => (),
             // Not one operation fits: the next buffer shall be large enough for any.
@@ -83,7 +94,7 @@ impl Dump {
         let header = request.answer_header(bindings::NLM_F_MULTI as c_int);
         // SAFETY: The caller vouches for the buffer.
         if !unsafe { header.put(skb, attributes.bytes()) } {
-            return Err(Refusal::new(code::EMSGSIZE, "no room in the buffer"));
+            return Err(Refusal::new(bindings::EMSGSIZE, "no room in the buffer"));
         }
         // Any number above zero tells the core to come again.
         Ok(1)

@@ -20,12 +20,19 @@ pub(super) fn get(request: &Request<'_>) -> Result<(), Refusal> {
     attributes.put(message::VERSION, VERSION)?;
     {
         let writer = namespace.writer();
-        writer.generation().put(message::GENERATION, &mut attributes)?;
+        writer
+            .generation()
+            .put(message::GENERATION, &mut attributes)?;
         for reason in DropReason::ALL {
-            let drops = Drops { reason: Name::literal(reason.name()), packets: writer.drops(reason) };
+            let drops = Drops {
+                reason: Name::literal(reason.name()),
+                packets: writer.drops(reason),
+            };
             drops.put(message::DROPS, &mut attributes)?;
         }
     }
-    request.answer(attributes.bytes())?.unicast(namespace, request.port());
+    request
+        .answer(attributes.bytes())?
+        .unicast(namespace, request.port());
     Ok(())
 }

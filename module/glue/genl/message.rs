@@ -27,11 +27,16 @@ impl Header<'_> {
     ///
     /// `skb` is a valid buffer for netlink messages that nobody else uses.
     pub(super) unsafe fn put(&self, skb: NonNull<bindings::sk_buff>, attributes: &[u8]) -> bool {
-        let Self { family, port, sequence, flags, command } = *self;
+        let Self {
+            family,
+            port,
+            sequence,
+            flags,
+            command,
+        } = *self;
         // SAFETY: The caller vouches for the buffer; the function checks the room in it.
-        let header = unsafe {
-            bindings::genlmsg_put(skb.as_ptr(), port, sequence, family, flags, command)
-        };
+        let header =
+            unsafe { bindings::genlmsg_put(skb.as_ptr(), port, sequence, family, flags, command) };
         if header.is_null() {
             return false;
         }
@@ -59,7 +64,8 @@ impl Message {
     /// Makes a message. May sleep.
     pub(super) fn new(header: Header<'_>, attributes: &[u8]) -> Result<Self, AllocError> {
         // SAFETY: The function takes any numbers.
-        let skb = unsafe { bindings::shim_genlmsg_new(attributes.len(), bindings::CONST_GFP_KERNEL) };
+        let skb =
+            unsafe { bindings::shim_genlmsg_new(attributes.len(), bindings::CONST_GFP_KERNEL) };
         // INVARIANT: The buffer was just made for this.
         let message = Self(NonNull::new(skb).ok_or(AllocError)?);
         // SAFETY: Nobody else knows the buffer.
@@ -67,8 +73,8 @@ impl Message {
         complete.then_some(message).ok_or(AllocError)
     }
 
-    /// Sends the message to a port in a namespace. When the socket's buffer is full, the message is lost and
-    /// the core tells the socket so (ENOBUFS).
+    /// Sends the message to a port in a namespace. When the socket's buffer is full, the message is
+    /// lost and the core tells the socket so (ENOBUFS).
     pub(super) fn unicast(self, namespace: &Namespace, port: u32) {
         let skb = ManuallyDrop::new(self).0.as_ptr();
         // SAFETY: The message is complete and passes to the core; the namespace is alive.
@@ -79,8 +85,8 @@ impl Message {
     pub(super) fn multicast(self, family: &bindings::genl_family, namespace: &Namespace) {
         let skb = ManuallyDrop::new(self).0.as_ptr();
         let (net, gfp) = (namespace.as_ptr(), bindings::CONST_GFP_KERNEL);
-        // SAFETY: The message is complete and passes to the core; family and namespace are alive. An error
-        // only tells that nobody listens.
+        // SAFETY: The message is complete and passes to the core; family and namespace are alive.
+        // An error only tells that nobody listens.
         let _ = unsafe { bindings::shim_genlmsg_multicast_netns(family, net, skb, 0, 0, gfp) };
     }
 }

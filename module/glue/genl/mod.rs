@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The generic netlink family: how rules come into the kernel and are read from it.
 //!
-//! The core of netlink checks permissions and policies first. Requests may come at the same time on several
-//! CPUs (`parallel_ops`), since the lock that would hold them apart is one for all families and namespaces;
-//! those to one namespace are held apart by its writer's lock.
+//! The core of netlink checks permissions and policies first. Requests may come at the same time on
+//! several CPUs (`parallel_ops`), since the lock that would hold them apart is one for all families
+//! and namespaces; those to one namespace are held apart by its writer's lock.
 //!
-//! Handlers are not inlined into their callers: decoding rules takes a good part of the kernel's stack of 16 KiB,
-//! and what the other handlers need would lie below it for nothing.
+//! Handlers are not inlined into their callers: decoding rules takes a good part of the kernel's
+//! stack of 16 KiB, and what the other handlers need would lie below it for nothing.
 
 mod closing;
 mod dump;
@@ -20,10 +20,10 @@ use super::bindings;
 use super::refusal::Refusal;
 use crate::alloc::{AllocError, KBox, GFP_KERNEL};
 use crate::uapi::{self, message as attributes, Command};
-use core::ptr::NonNull;
 use closing::Closing;
+use core::ptr::NonNull;
 use dump::Dump;
-use kernel::error::{code, to_result, Result};
+use kernel::error::{to_result, Result};
 use kernel::ffi::c_int;
 use kernel::prelude::ThisModule;
 use kernel::types::Opaque;
@@ -44,19 +44,24 @@ pub(crate) struct Family {
     _closing: Closing,
 }
 
-// SAFETY: The core keeps its accesses apart by its own locks, and this may be dropped on any thread.
+// SAFETY: The core keeps its accesses apart by its own locks, and this may be dropped on any
+// thread.
 unsafe impl Send for Family {}
 // SAFETY: There is nothing to do with a shared reference.
 unsafe impl Sync for Family {}
 
 impl Family {
-    /// Registers the family. With `user_namespaces`, whoever has CAP_NET_ADMIN in the user namespace that
-    /// owns a network namespace may use it there; without, only who has it in the initial one. May sleep.
+    /// Registers the family. With `user_namespaces`, whoever has CAP_NET_ADMIN in the user
+    /// namespace that owns a network namespace may use it there; without, only who has it in the
+    /// initial one. May sleep.
     ///
     /// # Safety
     ///
     /// The states of namespaces are there as long as this.
-    pub(crate) unsafe fn register(module: &'static ThisModule, user_namespaces: bool) -> Result<Self> {
+    pub(crate) unsafe fn register(
+        module: &'static ThisModule,
+        user_namespaces: bool,
+    ) -> Result<Self> {
         let permission = if user_namespaces {
             bindings::GENL_UNS_ADMIN_PERM
         } else {
@@ -116,7 +121,11 @@ impl Family {
         family.set_netnsok(1);
         family.set_parallel_ops(1);
 
-        let parts = Parts { family, operations, groups: [group] };
+        let parts = Parts {
+            family,
+            operations,
+            groups: [group],
+        };
         let parts = KBox::new(Opaque::new(parts), GFP_KERNEL)?;
         let place = parts.get();
         // SAFETY: The parts are ours alone until they are registered.
@@ -128,29 +137,36 @@ impl Family {
         }
         // SAFETY: The caller keeps the states of namespaces.
         let closing = unsafe { Closing::watch() }?;
-        // SAFETY: All that the family points to is on the heap and stays there until `drop` has undone this;
-        // what requests need the caller vouches for.
+        // SAFETY: All that the family points to is on the heap and stays there until `drop` has
+        // undone this; what requests need the caller vouches for.
         to_result(unsafe { bindings::genl_register_family(&raw mut (*place).family) })?;
-        Ok(Self { parts, _policies: policies, _closing: closing })
+        Ok(Self {
+            parts,
+            _policies: policies,
+            _closing: closing,
+        })
     }
 }
 
 impl Drop for Family {
     /// Waits for requests that are being handled, and drops all transactions. May sleep.
     fn drop(&mut self) {
-        // SAFETY: `register` registered it. The module's use count keeps dumps from being in progress.
+        // SAFETY: `register` registered it. The module's use count keeps dumps from being in
+        // progress.
         unsafe { bindings::genl_unregister_family(&raw const (*self.parts.get()).family) };
     }
 }
 
-/// Fills in a name. Netlink's names have 15 bytes at most and end with a zero byte; ours are shorter.
+/// Fills in a name. Netlink's names have 15 bytes at most and end with a zero byte; ours are
+/// shorter.
 fn name(place: &mut [u8; 16], name: &str) {
     for (to, from) in place.iter_mut().take(15).zip(name.bytes()) {
         *to = from;
     }
 }
 
-/// Called by the core for all requests but dumps. Tells the sender what is wrong by an extended ACK.
+/// Called by the core for all requests but dumps. Tells the sender what is wrong by an extended
+/// ACK.
 ///
 /// # Safety
 ///
@@ -158,14 +174,16 @@ fn name(place: &mut [u8; 16], name: &str) {
 unsafe extern "C" fn answer(_skb: *mut bindings::sk_buff, info: *mut bindings::genl_info) -> c_int {
     // SAFETY: The core keeps the information during the call, and does not change it.
     let request = unsafe { Request::new(&*info) };
-    let command = Command::ALL.into_iter().find(|command| *command as u8 == request.command());
+    let command = Command::ALL
+        .into_iter()
+        .find(|command| *command as u8 == request.command());
     let answered = match command {
         Some(Command::GetInfo) => info::get(&request),
         Some(Command::Begin) => transaction::begin(&request),
         Some(Command::Chunk) => transaction::chunk(&request),
         Some(Command::Commit) => transaction::commit(&request),
         Some(Command::Abort) => transaction::abort(&request),
-        _ => Err(Refusal::new(code::EOPNOTSUPP, "command is not known")),
+        _ => Err(Refusal::new(bindings::EOPNOTSUPP, "command is not known")),
     };
     match answered {
         Ok(()) => 0,
@@ -179,7 +197,8 @@ unsafe extern "C" fn answer(_skb: *mut bindings::sk_buff, info: *mut bindings::g
 ///
 /// `callback` is a dump of this family.
 unsafe fn dump_place(callback: *mut bindings::netlink_callback) -> *mut *mut Dump {
-    // SAFETY: The caller vouches for the callback; its `ctx` is aligned for pointers and holds some.
+    // SAFETY: The caller vouches for the callback; its `ctx` is aligned for pointers and holds
+    // some.
     unsafe { (&raw mut (*callback).__bindgen_anon_1.ctx).cast() }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Netlink policies, made from the one description of the protocol (`uapi`): the core of netlink checks
-//! messages by them before we see these, and shows them to whoever asks (CTRL_CMD_GETPOLICY).
+//! Netlink policies, made from the one description of the protocol (`uapi`): the core of netlink
+//! checks messages by them before we see these, and shows them to whoever asks
+//! (CTRL_CMD_GETPOLICY).
 
 use crate::alloc::{AllocError, KVec, GFP_KERNEL};
 use crate::glue::bindings;
@@ -26,7 +27,11 @@ pub(super) struct Policies {
 
 impl Policies {
     /// Makes a policy that takes those attributes of `set` that `takes` lists, and no other.
-    pub(super) fn taking(&mut self, set: &'static Set, takes: &[u16]) -> Result<Policy, AllocError> {
+    pub(super) fn taking(
+        &mut self,
+        set: &'static Set,
+        takes: &[u16],
+    ) -> Result<Policy, AllocError> {
         self.table(set, |spec| takes.contains(&spec.id))
     }
 
@@ -35,7 +40,12 @@ impl Policies {
         set: &'static Set,
         takes: impl Fn(&Spec) -> bool,
     ) -> Result<Policy, AllocError> {
-        let highest = set.attributes.iter().filter(|spec| takes(spec)).map(|spec| spec.id).max();
+        let highest = set
+            .attributes
+            .iter()
+            .filter(|spec| takes(spec))
+            .map(|spec| spec.id)
+            .max();
         let highest = highest.unwrap_or_default();
         // What no attribute is there for stays NLA_UNSPEC, which strict validation refuses.
         let none = bindings::nla_policy::default();
@@ -46,7 +56,10 @@ impl Policies {
                 *place = policy;
             }
         }
-        let policy = Policy { attributes: table.as_ptr(), highest: highest.into() };
+        let policy = Policy {
+            attributes: table.as_ptr(),
+            highest: highest.into(),
+        };
         self.tables.push(table, GFP_KERNEL)?;
         Ok(policy)
     }
@@ -63,7 +76,11 @@ impl Policies {
             Kind::Bytes(most) => (bindings::NLA_BINARY, most),
             Kind::Nest(_) => (bindings::NLA_NESTED, 0),
         };
-        let mut policy = bindings::nla_policy { type_: number as u8, len, ..Default::default() };
+        let mut policy = bindings::nla_policy {
+            type_: number as u8,
+            len,
+            ..Default::default()
+        };
         if let Kind::Nest(set) = kind {
             let nested = self.nested(set)?;
             policy.__bindgen_anon_1.nested_policy = nested.attributes;

@@ -21,7 +21,8 @@ pub(super) struct Request<'a>(&'a bindings::genl_info);
 impl<'a> Request<'a> {
     /// # Safety
     ///
-    /// `info` is what the core tells of a request, and this is dropped before the core's call returns.
+    /// `info` is what the core tells of a request, and this is dropped before the core's call
+    /// returns.
     pub(super) unsafe fn new(info: &'a bindings::genl_info) -> Self {
         // INVARIANT: The core keeps request, family and namespace during its call.
         Self(info)
@@ -37,8 +38,9 @@ impl<'a> Request<'a> {
     pub(super) fn namespace(&self) -> &'a Namespace {
         // SAFETY: By the invariants the information is valid.
         let net = unsafe { bindings::shim_genl_info_net(self.0) };
-        // SAFETY: The sender's socket keeps its namespace alive, and the core keeps the socket. The state
-        // of namespaces is there before the family is registered and goes after that is undone.
+        // SAFETY: The sender's socket keeps its namespace alive, and the core keeps the socket. The
+        // state of namespaces is there before the family is registered and goes after that is
+        // undone.
         unsafe { namespaces::state(net) }.get_ref()
     }
 
@@ -76,7 +78,13 @@ impl<'a> Request<'a> {
     /// What stands before the attributes of an answer.
     pub(super) fn answer_header(&self, flags: c_int) -> Header<'a> {
         let (port, sequence) = (self.0.snd_portid, self.0.snd_seq);
-        Header { family: self.family(), port, sequence, flags, command: self.command() }
+        Header {
+            family: self.family(),
+            port,
+            sequence,
+            flags,
+            command: self.command(),
+        }
     }
 
     /// Makes an answer.
@@ -84,17 +92,21 @@ impl<'a> Request<'a> {
         Message::new(self.answer_header(0), attributes)
     }
 
-    /// Puts the reason of a refusal where the core sends it from, and returns the number of the error.
+    /// Puts the reason of a refusal where the core sends it from, and returns the number of the
+    /// error.
     pub(super) fn refuse(&self, refusal: &Refusal) -> c_int {
-        // SAFETY: By the invariants this is the place for it, or null; it is ours during the core's call.
+        // SAFETY: By the invariants this is the place for it, or null; it is ours during the core's
+        // call.
         if let Some(place) = unsafe { self.0.extack.as_mut() } {
             place._msg_buf = *refusal.text();
             place._msg = place._msg_buf.as_ptr();
-            let blamed = refusal.offset.and_then(|offset| self.attributes().get(offset..));
+            let blamed = refusal
+                .offset
+                .and_then(|offset| self.attributes().get(offset..));
             if let Some(attribute) = blamed {
                 place.bad_attr = attribute.as_ptr().cast();
             }
         }
-        refusal.error.to_errno()
+        refusal.errno
     }
 }

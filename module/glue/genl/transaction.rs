@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Changing the rules: a transaction is collected in as many messages as it takes, and then carried out at
-//! once.
+//! Changing the rules: a transaction is collected in as many messages as it takes, and then carried
+//! out at once.
 
 use super::message::{Header, Message};
 use super::request::Request;
+use crate::glue::bindings;
 use crate::glue::refusal::Refusal;
 use crate::glue::staging::Transaction;
 use crate::uapi::attr::Writer;
 use crate::uapi::field::Field;
 use crate::uapi::{message, Command};
-use kernel::error::code;
 
 /// Opens a transaction.
 #[inline(never)]
@@ -23,7 +23,10 @@ pub(super) fn begin(request: &Request<'_>) -> Result<(), Refusal> {
 /// Adds operations to the transaction. If they can't be added, there is none afterwards.
 #[inline(never)]
 pub(super) fn chunk(request: &Request<'_>) -> Result<(), Refusal> {
-    request.namespace().staging().add(request.port(), request.attributes())
+    request
+        .namespace()
+        .staging()
+        .add(request.port(), request.attributes())
 }
 
 /// Drops the transaction.
@@ -39,17 +42,29 @@ pub(super) fn commit(request: &Request<'_>) -> Result<(), Refusal> {
     let transaction = namespace.staging().take(request.port())?;
     let mut writer = namespace.writer();
     if !transaction.fits(writer.generation()) {
-        return Err(Refusal::new(code::ESTALE, "the rules changed since they were read"));
+        return Err(Refusal::new(
+            bindings::ESTALE,
+            "the rules changed since they were read",
+        ));
     }
 
-    // What is sent afterwards is made before, so that a commit does not happen and then seem to fail.
+    // What is sent afterwards is made before, so that a commit does not happen and then seem to
+    // fail.
     let mut attributes = Writer::new(64);
-    writer.next_generation().put(message::GENERATION, &mut attributes)?;
+    writer
+        .next_generation()
+        .put(message::GENERATION, &mut attributes)?;
     let answer = request.answer(attributes.bytes())?;
     request.port().put(message::PORT, &mut attributes)?;
     let family = request.family();
     let command = Command::RulesChanged as u8;
-    let news = Header { family, port: 0, sequence: 0, flags: 0, command };
+    let news = Header {
+        family,
+        port: 0,
+        sequence: 0,
+        flags: 0,
+        command,
+    };
     let news = Message::new(news, attributes.bytes())?;
 
     namespace.commit(&mut writer, transaction.into_ops())?;

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The command line. Help, completions and manual pages are all made from this.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use oxtables_engine::engine::packet::Family;
+
+/// A firewall in the kernel: reads, checks and changes its rules.
+///
+/// Rules are written as iptables-save writes them. `oxtables help rule` lists what a rule can ask,
+/// `oxtables help NAME` explains a match or target.
+#[derive(Debug, Parser)]
+#[command(
+    name = "oxtables",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Global {
+    /// IPv4 only
+    #[arg(short = '4', long = "ipv4", global = true, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// IPv6 only
+    #[arg(short = '6', long = "ipv6", global = true)]
+    ipv6: bool,
+    /// Print JSON, with the number of its schema
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto, hide_possible_values = true)]
+    pub color: Color,
+}
+
+impl Global {
+    /// The family that was asked for.
+    pub fn family(&self) -> Option<Family> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        }
+    }
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The table that a command is about.
+#[derive(Clone, Debug, Args)]
+pub struct InTable {
+    /// The table
+    #[arg(short, long, value_name = "TABLE", default_value = "filter")]
+    pub table: String,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load a ruleset: the tables that it names are replaced, all at once or not at all
+    Load {
+        /// The file; `-` stands for standard input
+        file: PathBuf,
+        /// Take the counters in the file over
+        #[arg(short, long)]
+        counters: bool,
+        /// Keep what the tables have, but for chains that the file declares
+        #[arg(short, long)]
+        noflush: bool,
+    },
+    /// Print the rules in force, so that they can be loaded again
+    Save {
+        /// With counters
+        #[arg(short, long)]
+        counters: bool,
+        /// This table only
+        #[arg(short, long)]
+        table: Option<String>,
+    },
+    /// Show the rules in force as a table
+    #[command(visible_alias = "ls")]
+    List {
+        /// This chain only
+        chain: Option<String>,
+        /// This table only
+        #[arg(short, long)]
+        table: Option<String>,
+        /// With counters
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    /// Check a ruleset without loading it; needs neither root nor the kernel module
+    Check {
+        /// The file; `-` stands for standard input
+        file: PathBuf,
+        /// Print the ruleset as `save` would print it once loaded
+        #[arg(short, long)]
+        print: bool,
+        /// With the counters in the file
+        #[arg(short, long, requires = "print")]
+        counters: bool,
+    },
+    /// Show what loading a ruleset would change
+    Diff {
+        /// The file; `-` stands for standard input
+        file: PathBuf,
+        /// Keep what the tables have, as `load --noflush` would
+        #[arg(short, long)]
+        noflush: bool,
+        /// Exit with 1 where something would change
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Add a rule at the end of a chain
+    #[command(visible_alias = "append")]
+    Add {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: OsString,
+        /// The rule, such as `-p tcp --dport ssh -j ACCEPT`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rule: Vec<OsString>,
+    },
+    /// Insert a rule at the head of a chain, or before the rule of a number
+    Insert {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: OsString,
+        /// The number, if any, and the rule
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "[NUMBER] RULE"
+        )]
+        rule: Vec<OsString>,
+    },
+    /// Delete a rule, by its number or as it is written
+    Delete {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: OsString,
+        /// The number or the rule
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "NUMBER|RULE",
+            required = true
+        )]
+        rule: Vec<OsString>,
+    },
+    /// Replace the rule of a number
+    Replace {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: OsString,
+        /// The number
+        number: OsString,
+        /// The rule
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rule: Vec<OsString>,
+    },
+    /// Delete all rules of a chain, or of all chains of a table
+    Flush {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: Option<OsString>,
+    },
+    /// Make a chain
+    NewChain {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// Its name
+        chain: OsString,
+    },
+    /// Delete a chain, or all that are not built in; they must be empty
+    DeleteChain {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: Option<OsString>,
+    },
+    /// Give a chain another name; rules that lead to it follow
+    RenameChain {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: OsString,
+        /// The new name
+        name: OsString,
+    },
+    /// Set what happens to packets that no rule of a built-in chain decided
+    Policy {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: OsString,
+        /// ACCEPT or DROP
+        policy: OsString,
+    },
+    /// Set counters to zero, without losing a packet
+    Zero {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: Option<String>,
+        /// The rule
+        number: Option<u32>,
+        /// Show the rules with what the counters were
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    /// Tell of changes to the rules as they happen
+    Monitor {
+        /// Only that there was one, not which
+        #[arg(short, long)]
+        quiet: bool,
+    },
+    /// Show the module's version, tables, hooks in use and packets dropped by reason
+    Status,
+    /// Empty all tables of this network namespace and remove the module from the kernel
+    Unload {
+        /// Leave the module loaded
+        #[arg(short, long)]
+        keep_module: bool,
+    },
+    /// Explain a command, a match, a target, or what every rule can ask (`rule`)
+    Help {
+        /// The name
+        topic: Option<String>,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write all pages to a directory
+    Man {
+        /// The directory
+        directory: Option<PathBuf>,
+    },
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How matches and targets are written: one file each, as the engine has one file each for what they mean.
+//!
+//! An extension says once which options it has ([`About`]); from that follow the parser's rules (how many
+//! values, whether `!` may stand before), the help and the suggestions in errors. It turns the options
+//! that were given into the engine's type, and that type back into options; what text, JSON and lists look
+//! like is not its business. To add one, write the file and name it in the registry below.
+
+mod comment;
+mod icmp;
+mod log;
+mod mark;
+mod multiport;
+pub mod numbers;
+mod ports;
+mod reject;
+mod tcp;
+mod udp;
+
+use oxtables_engine::engine::packet::Family;
+use oxtables_engine::engine::rules::{matches, targets, Match, Target};
+
+use crate::diagnostic::{Problem, Span};
+use crate::language::lexer::Token;
+use crate::names::Names;
+
+/// An option that can be given in a rule.
+#[derive(Debug)]
+pub struct Opt {
+    /// The long name, without dashes; the first of the names that iptables-save prints.
+    pub name: &'static str,
+    /// Other long names.
+    pub aliases: &'static [&'static str],
+    /// The letter of the short form; none for extensions.
+    pub short: Option<char>,
+    /// What follows it, one word each.
+    pub values: &'static [&'static str],
+    /// Whether `!` may stand before it.
+    pub negatable: bool,
+    /// What it asks or does, in one line.
+    pub help: &'static str,
+}
+
+impl Opt {
+    /// An option of an extension that may be negated.
+    pub const fn negatable(
+        name: &'static str,
+        aliases: &'static [&'static str],
+        values: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            aliases,
+            short: None,
+            values,
+            negatable: true,
+            help,
+        }
+    }
+
+    /// An option of an extension that may not be negated.
+    pub const fn plain(
+        name: &'static str,
+        values: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            short: None,
+            values,
+            negatable: false,
+            help,
+        }
+    }
+
+    /// All long names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        [self.name].into_iter().chain(self.aliases.iter().copied())
+    }
+}
+
+/// What there is to know of a match or target.
+#[derive(Debug)]
+pub struct About {
+    /// The name for `-m` or `-j`.
+    pub name: &'static str,
+    /// What it is for, in one line.
+    pub summary: &'static str,
+    /// The only family that it is for, if it is for one.
+    pub family: Option<Family>,
+    /// The protocols for which `-p` alone makes the match's options known.
+    pub implied_by: &'static [u8],
+    /// The options.
+    pub options: &'static [Opt],
+    /// The names that an option takes as its value: a title, and each name with what it stands for.
+    pub words: &'static [(&'static str, fn() -> Vec<String>)],
+}
+
+impl About {
+    /// One without anything special, to build others from.
+    const NONE: Self = Self {
+        name: "",
+        summary: "",
+        family: None,
+        implied_by: &[],
+        options: &[],
+        words: &[],
+    };
+}
+
+/// An option as it was given.
+#[derive(Debug)]
+pub struct Given {
+    /// Which one.
+    pub option: &'static Opt,
+    /// Whether `!` stands before it.
+    pub not: bool,
+    /// The option with its values.
+    pub span: Span,
+    /// The words that follow it, as many as the option asks for.
+    pub values: Vec<Token>,
+}
+
+impl Given {
+    /// The value of an option that has one.
+    pub fn value(&self) -> &Token {
+        &self.values[0]
+    }
+}
+
+/// The options given to a match or target, each at most once.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// The family of the rule.
+    pub family: Family,
+    /// The protocol of the rule's packets, if it is one.
+    pub protocol: Option<u8>,
+    /// The names that values may use.
+    pub names: &'a Names,
+    /// Where the match or target is named, or its first option.
+    pub span: Span,
+    /// The options.
+    pub given: &'a [Given],
+}
+
+impl<'a> Options<'a> {
+    /// The option of this name, if it was given.
+    pub fn get(&self, name: &str) -> Option<&'a Given> {
+        self.given.iter().find(|given| given.option.name == name)
+    }
+
+    /// The one option of several that exclude each other.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or more than one.
+    pub fn only(&self, about: &About) -> Result<&'a Given, Problem> {
+        let names: Vec<_> = about
+            .options
+            .iter()
+            .map(|option| format!("--{}", option.name))
+            .collect();
+        match self.given {
+            [] => Err(
+                Problem::new(self.span, format!("`{}` needs an option", about.name))
+                    .expected(names.join(" or ")),
+            ),
+            [one] => Ok(one),
+            [first, second, ..] => Err(Problem::new(
+                second.span,
+                format!(
+                    "`--{}` and `--{}` exclude each other",
+                    first.option.name, second.option.name
+                ),
+            )),
+        }
+    }
+}
+
+/// An option as it is printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Printed {
+    /// The long name.
+    pub name: &'static str,
+    /// Whether `!` stands before it.
+    pub not: bool,
+    /// The words that follow it.
+    pub values: Vec<Word>,
+}
+
+/// A word that is printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// The word, without quotes.
+    pub text: Vec<u8>,
+    /// Whether it is free text, which iptables-save quotes when it is more than letters and digits.
+    pub free: bool,
+}
+
+impl Printed {
+    /// An option without values.
+    pub fn flag(name: &'static str) -> Self {
+        Self {
+            name,
+            not: false,
+            values: Vec::new(),
+        }
+    }
+
+    /// An option with one value.
+    pub fn new(name: &'static str, not: bool, value: impl ToString) -> Self {
+        Self {
+            name,
+            not,
+            values: vec![Word {
+                text: value.to_string().into_bytes(),
+                free: false,
+            }],
+        }
+    }
+
+    /// One more value.
+    pub fn and(mut self, value: impl ToString) -> Self {
+        self.values.push(Word {
+            text: value.to_string().into_bytes(),
+            free: false,
+        });
+        self
+    }
+
+    /// An option whose value is any text.
+    pub fn text(name: &'static str, text: &[u8]) -> Self {
+        Self {
+            name,
+            not: false,
+            values: vec![Word {
+                text: text.to_vec(),
+                free: true,
+            }],
+        }
+    }
+}
+
+/// How a type of the engine is written.
+pub trait Extension: Sized {
+    /// What there is to know of it.
+    const ABOUT: About;
+
+    /// Makes the value that the options describe.
+    ///
+    /// # Errors
+    ///
+    /// The option to blame, and why.
+    fn parse(options: &Options<'_>) -> Result<Self, Problem>;
+
+    /// The options that describe the value, in iptables-save's order.
+    fn print(&self, family: Family) -> Vec<Printed>;
+}
+
+/// An extension in the registry.
+#[derive(Debug)]
+pub struct Entry<T: 'static> {
+    /// What there is to know of it.
+    pub about: &'static About,
+    /// See [`Extension::parse`].
+    pub parse: fn(&Options<'_>) -> Result<T, Problem>,
+}
+
+/// Makes the registry of a kind of extension: a list for the parser, and the way back from a value.
+macro_rules! registry {
+    (
+        $list:ident: $enum:ident { $( $variant:ident $type:ty, )* }
+        fn $print:ident -> $result:ty { $wrap:path $(, $( $other:ident )|+ => $none:expr )? }
+    ) => {
+        /// All of them.
+        pub static $list: &[Entry<$enum>] = &[
+            $( Entry {
+                about: &<$type as Extension>::ABOUT,
+                parse: |options| <$type as Extension>::parse(options).map($enum::$variant),
+            }, )*
+        ];
+
+        /// The name of a value, and the options that describe it.
+        pub fn $print(value: &$enum, family: Family) -> $result {
+            match value {
+                $( $enum::$variant(inner) => {
+                    $wrap((<$type as Extension>::ABOUT.name, inner.print(family)))
+                } )*
+                $( $( $enum::$other { .. } )|+ => $none, )?
+            }
+        }
+    };
+}
+
+registry! {
+    MATCHES: Match {
+        Tcp matches::Tcp,
+        Udp matches::Udp,
+        Icmp matches::Icmp,
+        Icmpv6 matches::Icmpv6,
+        Multiport matches::Multiport,
+        Mark matches::Mark,
+        Comment matches::Comment,
+    }
+    fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
+}
+
+registry! {
+    TARGETS: Target {
+        Reject targets::Reject,
+        Log targets::Log,
+        Mark targets::SetMark,
+    }
+    fn print_target -> Option<(&'static str, Vec<Printed>)> {
+        Some, Continue | Accept | Drop | Return | Jump | Goto => None
+    }
+}
+
+/// Targets without options: the name for `-j`, what it does, and the target.
+pub static PLAIN_TARGETS: &[(&str, &str, Target)] = &[
+    ("ACCEPT", "let the packet pass the table", Target::Accept),
+    ("DROP", "drop the packet", Target::Drop),
+    (
+        "RETURN",
+        "leave the chain; at the end of a built-in chain its policy decides",
+        Target::Return,
+    ),
+];
+
+/// The names that `-j` knows, chains apart.
+pub fn target_names() -> impl Iterator<Item = &'static str> {
+    PLAIN_TARGETS
+        .iter()
+        .map(|(name, ..)| *name)
+        .chain(TARGETS.iter().map(|entry| entry.about.name))
+}
+
+/// The names that `-m` knows.
+pub fn match_names() -> impl Iterator<Item = &'static str> {
+    MATCHES.iter().map(|entry| entry.about.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_not_taken_twice() {
+        let abouts = || {
+            let matches = MATCHES.iter().map(|entry| entry.about);
+            matches.chain(TARGETS.iter().map(|entry| entry.about))
+        };
+        let names: HashSet<_> = match_names().chain(target_names()).collect();
+        assert_eq!(names.len(), match_names().count() + target_names().count());
+        for about in abouts() {
+            let options = || about.options.iter().flat_map(Opt::names);
+            let unique: HashSet<_> = options().collect();
+            assert_eq!(unique.len(), options().count(), "{}", about.name);
+            assert!(!about.summary.is_empty());
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Ports, as tcp, udp and multiport write them: numbers, names of services, ranges with a colon.
+
+use oxtables_engine::engine::rules::matches::PortRange;
+use oxtables_engine::uapi::field::Not;
+
+use super::{numbers, Given, Options, Printed};
+use crate::diagnostic::{nearest, Problem};
+use crate::language::lexer::Token;
+use crate::names::{protocol_name, Names};
+
+/// The port that a word names.
+fn port(token: &Token, names: &Names, protocol: Option<u8>) -> Result<u16, Problem> {
+    let name = token.lossy();
+    if token.text.first().is_some_and(u8::is_ascii_digit) {
+        // A zero in front does not make a port octal, as it does iptables' other numbers.
+        let port = if token.text.iter().all(u8::is_ascii_digit) {
+            Some(name.parse().unwrap_or(u64::MAX))
+        } else {
+            numbers::parse(&token.text)
+        };
+        if let Some(port) = port {
+            return u16::try_from(port).map_err(|_| {
+                Problem::new(token.span, format!("there is no port {name}"))
+                    .expected("a port from 0 to 65535")
+            });
+        }
+    }
+    names.service(&name, protocol).ok_or_else(|| {
+        let of = protocol.and_then(protocol_name).unwrap_or("any protocol");
+        let problem = Problem::new(token.span, format!("no service `{name}` is known for {of}"))
+            .expected("a port number or a name from /etc/services");
+        match nearest(&name, names.services()) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
+        }
+    })
+}
+
+/// The range that a word gives: one port, or two with a colon between, either of which may be left out.
+pub fn range(token: &Token, names: &Names, protocol: Option<u8>) -> Result<PortRange, Problem> {
+    let Some((first, last)) = token.split_once(b':') else {
+        let port = port(token, names, protocol)?;
+        return Ok(PortRange {
+            first: port,
+            last: port,
+        });
+    };
+    let end = |token: &Token, absent| {
+        if token.text.is_empty() {
+            Ok(absent)
+        } else {
+            port(token, names, protocol)
+        }
+    };
+    let range = PortRange {
+        first: end(&first, 0)?,
+        last: end(&last, u16::MAX)?,
+    };
+    if range.first > range.last {
+        return Err(Problem::new(token.span, "port range is reversed")
+            .expected("the lower port first")
+            .help(format!("write `{}:{}`", range.last, range.first)));
+    }
+    Ok(range)
+}
+
+/// The range given to an option, if it was given.
+pub fn optional(
+    options: &Options<'_>,
+    given: Option<&Given>,
+) -> Result<Option<Not<PortRange>>, Problem> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    let value = range(given.value(), options.names, options.protocol)?;
+    let range = Not {
+        value,
+        not: given.not,
+    };
+    Ok((range != EVERY).then_some(range))
+}
+
+/// A range that asks for nothing; iptables-save does not print it.
+const EVERY: Not<PortRange> = Not::is(PortRange {
+    first: 0,
+    last: u16::MAX,
+});
+
+/// A range in numbers.
+pub fn text(range: PortRange) -> String {
+    if range.first == range.last {
+        range.first.to_string()
+    } else {
+        format!("{}:{}", range.first, range.last)
+    }
+}
+
+/// The option for a range, if there is one.
+pub fn print(name: &'static str, range: Option<Not<PortRange>>) -> Option<Printed> {
+    let range = range.filter(|range| *range != EVERY)?;
+    Some(Printed::new(name, range.not, text(range.value)))
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What `--json` prints. The schema's number grows when something in it changes its meaning or goes; new
+//! members may come without that.
+
+use serde::Serialize;
+
+use oxtables_engine::engine::rules::model::{Chain, Entry, Table};
+use oxtables_engine::engine::rules::Model;
+
+use crate::diagnostic::Located;
+use crate::extensions::Printed;
+use crate::language::printer::{self, Which};
+
+/// The schema's number.
+pub const SCHEMA: u32 = 1;
+
+/// Anything that is printed, under the schema's number.
+#[derive(Serialize)]
+pub struct Document<T> {
+    schema: u32,
+    #[serde(flatten)]
+    content: T,
+}
+
+impl<T: Serialize> Document<T> {
+    /// The content under the schema's number.
+    pub fn new(content: T) -> Self {
+        Self {
+            schema: SCHEMA,
+            content,
+        }
+    }
+
+    /// The document in several lines, for a person too.
+    pub fn pretty(&self) -> String {
+        // Every map has keys that are text, and no value can fail.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// The document in one line, for a stream of them.
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// Rules in force or to be.
+#[derive(Serialize)]
+pub struct Rules {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    tables: Vec<JsonTable>,
+}
+
+/// The outcome of a check.
+#[derive(Serialize)]
+pub struct Checked<'a> {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// What is wrong.
+    pub errors: Vec<Located<'a>>,
+}
+
+/// What the module says of itself.
+#[derive(Serialize)]
+pub struct Status {
+    /// The command's version.
+    pub command: &'static str,
+    /// The module's version.
+    pub module: String,
+    /// The generation of the rules in force.
+    pub generation: u64,
+    /// The tables.
+    pub tables: Vec<TableStatus>,
+    /// The hooks in use: those with a rule, or a policy other than ACCEPT.
+    pub hooks: Vec<HookStatus>,
+    /// Packets dropped, by reason.
+    pub drops: Vec<Drops>,
+}
+
+/// A table, in short.
+#[derive(Serialize)]
+pub struct TableStatus {
+    /// The family.
+    pub family: &'static str,
+    /// The name.
+    pub name: String,
+    /// Its place among the tables of a hook.
+    pub place: i32,
+    /// How many chains it has.
+    pub chains: usize,
+    /// How many rules.
+    pub rules: usize,
+}
+
+/// A hook in use.
+#[derive(Serialize)]
+pub struct HookStatus {
+    /// The family.
+    pub family: &'static str,
+    /// The hook, by the name of its chain.
+    pub hook: &'static str,
+}
+
+/// Packets dropped for one reason.
+#[derive(Serialize)]
+pub struct Drops {
+    /// The reason.
+    pub reason: String,
+    /// Packets.
+    pub packets: u64,
+}
+
+/// A change of the rules.
+#[derive(Serialize)]
+pub struct Change {
+    /// The generation that it made.
+    pub generation: u64,
+    /// The netlink port that it came from; none where the change itself was missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u32>,
+    /// Lines of the saved ruleset that went.
+    pub removed: Vec<String>,
+    /// Lines that came.
+    pub added: Vec<String>,
+}
+
+/// What loading a file would change.
+#[derive(Serialize)]
+pub struct Difference {
+    /// Lines of the saved ruleset that would go.
+    pub removed: Vec<String>,
+    /// Lines that would come.
+    pub added: Vec<String>,
+}
+
+/// A table with its chains.
+#[derive(Serialize)]
+pub struct JsonTable {
+    family: &'static str,
+    name: String,
+    own: bool,
+    place: i32,
+    hooks: Vec<&'static str>,
+    chains: Vec<JsonChain>,
+}
+
+#[derive(Serialize)]
+struct JsonChain {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<JsonPolicy>,
+    rules: Vec<JsonRule>,
+}
+
+#[derive(Serialize)]
+struct JsonPolicy {
+    target: &'static str,
+    #[serde(flatten)]
+    counters: Option<JsonCounters>,
+}
+
+#[derive(Serialize)]
+struct JsonCounters {
+    packets: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct JsonRule {
+    number: usize,
+    #[serde(flatten)]
+    counters: Option<JsonCounters>,
+    rule: String,
+    options: Vec<JsonOption>,
+    matches: Vec<JsonExtension>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<JsonTarget>,
+}
+
+#[derive(Serialize)]
+struct JsonExtension {
+    name: &'static str,
+    options: Vec<JsonOption>,
+}
+
+#[derive(Serialize)]
+struct JsonTarget {
+    name: String,
+    goto: bool,
+    options: Vec<JsonOption>,
+}
+
+#[derive(Serialize)]
+struct JsonOption {
+    name: &'static str,
+    not: bool,
+    values: Vec<String>,
+}
+
+fn options(printed: &[Printed]) -> Vec<JsonOption> {
+    let option = |printed: &Printed| JsonOption {
+        name: printed.name,
+        not: printed.not,
+        values: printed
+            .values
+            .iter()
+            .map(|word| String::from_utf8_lossy(&word.text).into_owned())
+            .collect(),
+    };
+    printed.iter().map(option).collect()
+}
+
+fn counters(
+    slot: oxtables_engine::engine::rules::model::Slot,
+    shown: bool,
+) -> Option<JsonCounters> {
+    shown.then_some(JsonCounters {
+        packets: slot.initial.packets,
+        bytes: slot.initial.bytes,
+    })
+}
+
+impl JsonRule {
+    fn new(number: usize, entry: &Entry, table: &Table, counted: bool) -> Self {
+        let words = printer::words(&entry.rule, table.family);
+        let mut text = Vec::new();
+        printer::rule(&entry.rule, table.family, &mut text);
+        Self {
+            number,
+            counters: counters(entry.slot, counted),
+            rule: String::from_utf8_lossy(text.trim_ascii_start()).into_owned(),
+            options: options(&words.base),
+            matches: words
+                .matches
+                .iter()
+                .map(|(name, inner)| JsonExtension {
+                    name,
+                    options: options(inner),
+                })
+                .collect(),
+            target: words.target.map(|name| JsonTarget {
+                name,
+                goto: words.goto,
+                options: options(&words.target_options),
+            }),
+        }
+    }
+}
+
+fn chain(chain: &Chain, table: &Table, counted: bool) -> JsonChain {
+    let rules = (1..).zip(&chain.rules);
+    JsonChain {
+        name: chain.name.to_string(),
+        policy: chain.base.map(|base| JsonPolicy {
+            target: printer::policy_text(base.policy),
+            counters: counters(base.slot, counted),
+        }),
+        rules: rules
+            .map(|(number, entry)| JsonRule::new(number, entry, table, counted))
+            .collect(),
+    }
+}
+
+/// The tables of a ruleset, or one chain of them.
+pub fn rules(
+    model: &Model,
+    which: Which<'_>,
+    only: Option<&str>,
+    generation: Option<u64>,
+    counted: bool,
+) -> Document<Rules> {
+    let table = |table: &Table| JsonTable {
+        family: table.family.name(),
+        name: table.name.to_string(),
+        own: table.own,
+        place: table.place,
+        hooks: table.hooks().map(|hook| hook.chain()).collect(),
+        chains: table
+            .chains
+            .iter()
+            .filter(|chain| only.is_none_or(|name| name.as_bytes() == chain.name.as_bytes()))
+            .map(|inner| chain(inner, table, counted))
+            .collect(),
+    };
+    let tables = model.tables.iter().filter(|table| which.includes(table));
+    Document::new(Rules {
+        generation,
+        tables: tables.map(table).collect(),
+    })
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Names of protocols and services.
+//!
+//! A ruleset may use the names that the machine knows, and is printed with those that are the same on every
+//! machine: protocols from the table here, ports as numbers.
+
+use std::collections::HashMap;
+use std::fs;
+
+use oxtables_engine::engine::packet::{protocol, Family};
+
+/// Protocols that have a name everywhere; of several names of one protocol the first is printed. The names
+/// are those that iptables prints.
+const PROTOCOLS: &[(&str, u8)] = &[
+    ("tcp", protocol::TCP),
+    ("udp", protocol::UDP),
+    ("icmp", protocol::ICMP),
+    ("ipv6-icmp", protocol::ICMPV6),
+    ("icmpv6", protocol::ICMPV6),
+    ("sctp", protocol::SCTP),
+    ("udplite", protocol::UDPLITE),
+    ("dccp", protocol::DCCP),
+    ("esp", 50),
+    ("ah", 51),
+    ("mobility-header", 135),
+    ("ipv6-mh", 135),
+    ("mh", 135),
+    ("igmp", 2),
+    ("ipencap", 4),
+    ("ipv6", 41),
+    ("rsvp", 46),
+    ("gre", 47),
+    ("ospf", 89),
+    ("ipip", 94),
+    ("pim", 103),
+    ("vrrp", 112),
+    ("l2tp", 115),
+];
+
+/// The name that a protocol is printed with.
+pub fn protocol_name(number: u8) -> Option<&'static str> {
+    PROTOCOLS
+        .iter()
+        .find(|(_, known)| *known == number)
+        .map(|(name, _)| *name)
+}
+
+/// What a family is called in a sentence.
+pub const fn family_title(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    }
+}
+
+/// The names that a machine knows.
+#[derive(Debug, Default)]
+pub struct Names {
+    protocols: HashMap<String, u8>,
+    /// By name and protocol.
+    services: HashMap<(String, String), u16>,
+}
+
+impl Names {
+    /// Those of this machine.
+    pub fn system() -> Self {
+        // A machine without these files knows no names, and says so where one is used.
+        let read = |path| fs::read(path).unwrap_or_default();
+        Self::parse(&read("/etc/protocols"), &read("/etc/services"))
+    }
+
+    /// Those of files in the form of protocols(5) and services(5).
+    pub fn parse(protocols: &[u8], services: &[u8]) -> Self {
+        let mut names = Self::default();
+        for (name, number, aliases) in entries(&String::from_utf8_lossy(protocols)) {
+            let Ok(number) = number.parse::<u8>() else {
+                continue;
+            };
+            for name in aliases.into_iter().chain([name]) {
+                names.protocols.insert(name.to_lowercase(), number);
+            }
+        }
+        for (name, port, aliases) in entries(&String::from_utf8_lossy(services)) {
+            let Some((port, protocol)) = port.split_once('/') else {
+                continue;
+            };
+            let Ok(port) = port.parse() else { continue };
+            for name in aliases.into_iter().chain([name]) {
+                // The first line with a name counts, as for getservbyname(3).
+                names
+                    .services
+                    .entry((name.to_owned(), protocol.to_owned()))
+                    .or_insert(port);
+            }
+        }
+        names
+    }
+
+    /// The number of a protocol; `all` is 0.
+    pub fn protocol(&self, name: &str) -> Option<u8> {
+        let name = name.to_lowercase();
+        if name == "all" {
+            return Some(0);
+        }
+        PROTOCOLS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, number)| *number)
+            .or_else(|| self.protocols.get(&name).copied())
+    }
+
+    /// The names that stand for a protocol.
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        PROTOCOLS
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(["all"])
+            .chain(self.protocols.keys().map(String::as_str))
+    }
+
+    /// The port of a service, of a protocol or of any.
+    pub fn service(&self, name: &str, protocol: Option<u8>) -> Option<u16> {
+        let known = |protocol: &str| {
+            let key = (name.to_owned(), protocol.to_owned());
+            self.services.get(&key).copied()
+        };
+        match protocol.and_then(protocol_name) {
+            // The lists of UDP-Lite, SCTP and DCCP are next to empty; the ports are the same.
+            Some(protocol) => known(protocol).or_else(|| match protocol {
+                "udplite" => known("udp"),
+                "sctp" | "dccp" => known("tcp"),
+                _ => None,
+            }),
+            None => known("tcp").or_else(|| known("udp")),
+        }
+    }
+
+    /// The names of all services.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.services.keys().map(|(name, _)| name.as_str())
+    }
+}
+
+/// The entries of a file with a name, a value and aliases on a line.
+fn entries(text: &str) -> impl Iterator<Item = (&str, &str, Vec<&str>)> {
+    text.lines().filter_map(|line| {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.next()?, words.collect()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_from_the_files_and_the_table() {
+        let names = Names::parse(
+            b"hip 139 HIP # host identity\nbad 300\n",
+            b"ssh 22/tcp\nhttp 80/tcp www # web\nsnmp 161/udp\nssh 2222/tcp\n",
+        );
+        assert_eq!(names.protocol("HIP"), Some(139));
+        assert_eq!(names.protocol("icmpv6"), Some(58));
+        assert_eq!(names.protocol("all"), Some(0));
+        assert_eq!(names.protocol("bad"), None);
+        assert_eq!(names.service("www", Some(6)), Some(80));
+        assert_eq!(names.service("ssh", Some(6)), Some(22));
+        assert_eq!(names.service("ssh", Some(17)), None);
+        assert_eq!(names.service("snmp", None), Some(161));
+        assert_eq!(names.service("snmp", Some(136)), Some(161));
+    }
+
+    #[test]
+    fn a_printed_name_is_understood_again() {
+        for number in 0..=u8::MAX {
+            if let Some(name) = protocol_name(number) {
+                assert_eq!(Names::default().protocol(name), Some(number));
+            }
+        }
+    }
+}

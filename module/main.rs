@@ -50,13 +50,17 @@ impl kernel::Module for Oxtables {
             EINVAL
         })?;
         let namespaces = Namespaces::register()?;
-        // Linux 7.2 has a reference here, 7.3 the value.
-        let user_namespaces: u8 = *module_parameters::userns.value().borrow();
+        let user_namespaces = number(module_parameters::userns.value()) != 0;
         // SAFETY: The states of namespaces go after the family, by the order of the fields.
-        let family = unsafe { Family::register(module, user_namespaces != 0) }?;
+        let family = unsafe { Family::register(module, user_namespaces) }?;
         Ok(Self {
             _family: family,
             _namespaces: namespaces,
         })
     }
+}
+
+/// The value of a module parameter, which Linux 7.2 hands out by reference and 7.3 as it is.
+fn number(parameter: impl Borrow<u8>) -> u8 {
+    *parameter.borrow()
 }

@@ -178,17 +178,21 @@ impl Writer {
 
     /// Writes one attribute.
     pub fn put(&mut self, id: u16, data: &[u8]) -> Result<(), Full> {
-        let length = data.len().checked_add(HEADER).ok_or(Full::Limit)?;
+        self.put_parts(id, [data, &[]])
+    }
+
+    /// Writes one attribute whose data comes in two parts.
+    pub fn put_parts(&mut self, id: u16, [first, second]: [&[u8]; 2]) -> Result<(), Full> {
+        let length = HEADER + first.len() + second.len();
         let header = u16::try_from(length).map_err(|_| Full::Limit)?;
         let padding = length.next_multiple_of(4) - length;
         if self.buffer.len() + length + padding > self.limit {
             return Err(Full::Limit);
         }
-        self.buffer
-            .extend_from_slice(&header.to_ne_bytes(), GFP_KERNEL)?;
-        self.buffer
-            .extend_from_slice(&id.to_ne_bytes(), GFP_KERNEL)?;
-        self.buffer.extend_from_slice(data, GFP_KERNEL)?;
+        self.buffer.reserve(length + padding, GFP_KERNEL)?;
+        for part in [&header.to_ne_bytes(), &id.to_ne_bytes(), first, second] {
+            self.buffer.extend_from_slice(part, GFP_KERNEL)?;
+        }
         self.buffer
             .extend_from_slice([0; 3].get(..padding).unwrap_or_default(), GFP_KERNEL)?;
         Ok(())

@@ -5,15 +5,13 @@
 //! the kernel's netlink policy and the test that holds `oxtables.yaml` to it. Attribute 1 of every such set
 //! is `invert`: a mask with bit N set where the value of attribute N is negated (`!` in a rule).
 
-use super::attr::{Attr, Errno, Error, Full, Reader, Writer};
+use super::attr::{Attr, Errno, Error, Full, Writer};
 use crate::alloc::{AllocError, KVec, GFP_KERNEL};
 use crate::engine::packet::DeviceName;
 use crate::engine::text::Str;
 
 /// The attribute that tells which values of its set are negated.
 pub const INVERT: u16 = 1;
-/// The highest attribute number a set made by `wire!` may use: a bit of `invert` each.
-pub const MAX_ID: u16 = 31;
 
 /// What an attribute's data is.
 #[derive(Clone, Copy, Debug)]
@@ -174,17 +172,9 @@ fn text<'a>(from: &Attr<'a>) -> Result<&'a [u8], Error> {
     }
 }
 
-/// The longest text that an attribute carries, in bytes.
-const MAX_TEXT: usize = 1024;
-
 /// Writes a text with its zero byte.
 fn put_text(id: u16, text: &[u8], to: &mut Writer) -> Result<(), Full> {
-    let mut buffer = [0; MAX_TEXT + 1];
-    buffer
-        .get_mut(..text.len())
-        .ok_or(Full::Limit)?
-        .copy_from_slice(text);
-    to.put(id, buffer.get(..=text.len()).ok_or(Full::Limit)?)
+    to.put_parts(id, [text, &[0]])
 }
 
 impl<const N: usize> Field for Str<N> {
@@ -286,66 +276,79 @@ impl<T: Wire> Field for T {
     }
 }
 
-/// The attributes of one set, each at most once: what `wire!` decodes from.
-pub struct Found<'a> {
-    attributes: [Option<Attr<'a>>; MAX_ID as usize + 1],
+/// Reads an attribute into its place, for `wire!`. Not inlined, so that the stack frames of values that are
+/// read one after the other do not add up to one.
+///
+/// # Errors
+///
+/// The attribute is not valid, or its place is taken.
+#[inline(never)]
+pub fn read<T: Field>(place: &mut Option<T>, attribute: &Attr<'_>) -> Result<(), Error> {
+    if place.is_some() {
+        return Err(attribute.invalid("attribute comes twice"));
+    }
+    *place = Some(T::get(attribute)?);
+    Ok(())
 }
 
-impl<'a> Found<'a> {
-    /// Reads all attributes of `reader`, refusing those that `set` does not have and those that come twice.
-    pub fn collect(reader: Reader<'a>, set: &Set) -> Result<Self, Error> {
-        let mut attributes = [None; MAX_ID as usize + 1];
-        for attribute in reader {
-            let attribute = attribute?;
-            let known = set.attributes.iter().any(|spec| spec.id == attribute.id);
-            match attributes.get_mut(usize::from(attribute.id)) {
-                Some(place) if known => {
-                    if place.replace(attribute).is_some() {
-                        return Err(attribute.invalid("attribute comes twice"));
-                    }
-                }
-                _ => return Err(attribute.error(Errno::NotSupported, "attribute is not known")),
-            }
-        }
-        Ok(Self { attributes })
-    }
+/// The mask of negated values, from which each value takes its bit; for `wire!`.
+pub struct Inverted<'a> {
+    left: u32,
+    /// Who is to blame for a bit that nobody takes.
+    culprit: Attr<'a>,
+}
 
-    /// The attribute with this number.
-    pub fn attribute(&self, id: u16) -> Option<&Attr<'a>> {
-        self.attributes
-            .get(usize::from(id))
-            .and_then(Option::as_ref)
-    }
-
-    /// The value of the attribute with this number; `owner` is blamed when it has to be there and is not.
-    pub fn field<T: Field>(&self, id: u16, owner: &Attr<'_>) -> Result<T, Error> {
-        match self.attribute(id) {
-            Some(attribute) => {
-                let mut value = T::get(attribute)?;
-                if self.inverts(id)? && !value.invert() {
-                    return Err(attribute.invalid("value can't be negated"));
-                }
-                Ok(value)
-            }
-            None => T::absent().ok_or(owner.invalid("attribute is missing")),
+impl<'a> Inverted<'a> {
+    /// No value is negated.
+    pub fn none(owner: Attr<'a>) -> Self {
+        Self {
+            left: 0,
+            culprit: owner,
         }
     }
 
-    /// Whether the value of this number is said to be negated.
-    fn inverts(&self, id: u16) -> Result<bool, Error> {
-        match self.attribute(INVERT) {
-            Some(mask) => Ok(u32::get(mask)? & 1 << id != 0),
-            None => Ok(false),
-        }
+    /// The values that an `invert` attribute tells.
+    pub fn read(attribute: Attr<'a>) -> Result<Self, Error> {
+        Ok(Self {
+            left: u32::get(&attribute)?,
+            culprit: attribute,
+        })
     }
 
-    /// Refuses a mask of negations that speaks of values that are not there.
-    pub fn check_inverted(&self, inverted: u32) -> Result<(), Error> {
-        match self.attribute(INVERT) {
-            Some(mask) if u32::get(mask)? != inverted => {
-                Err(mask.invalid("negation of a value that is not there"))
+    /// Completes the value of attribute `id`: the one that was read, or the one for an absent attribute.
+    ///
+    /// # Errors
+    ///
+    /// The attribute has to be there and is not, or its value can't be negated and should be.
+    pub fn complete<T: Field>(
+        &mut self,
+        value: Option<T>,
+        id: u16,
+        owner: &Attr<'_>,
+    ) -> Result<T, Error> {
+        let bit = 1 << id;
+        let mut value = value
+            .or_else(T::absent)
+            .ok_or(owner.invalid("attribute is missing"))?;
+        if self.left & bit != 0 {
+            if !value.invert() {
+                return Err(self
+                    .culprit
+                    .invalid("value is not there or can't be negated"));
             }
-            _ => Ok(()),
+            self.left &= !bit;
+        }
+        Ok(value)
+    }
+
+    /// Checks that every negation had its value.
+    pub fn finish(self) -> Result<(), Error> {
+        if self.left == 0 {
+            Ok(())
+        } else {
+            Err(self
+                .culprit
+                .invalid("negation of a value that there is not"))
         }
     }
 }
@@ -440,11 +443,22 @@ macro_rules! wire {
             fn decode(
                 owner: &$crate::uapi::attr::Attr<'_>,
             ) -> Result<Self, $crate::uapi::attr::Error> {
-                use $crate::uapi::field::{Field, Found};
-                let found = Found::collect(owner.nested(), &<Self as $crate::uapi::field::Wire>::SET)?;
-                let decoded = Self { $( $field: found.field($id, owner)?, )* };
-                let inverted = 0u32 $( | u32::from(Field::inverted(&decoded.$field)) << $id )*;
-                found.check_inverted(inverted)?;
+                use $crate::uapi::field::{read, Inverted, INVERT};
+                let mut inverted = Inverted::none(*owner);
+                $( let mut $field: Option<$type> = None; )*
+                for attribute in owner.nested() {
+                    let attribute = attribute?;
+                    match attribute.id {
+                        INVERT => inverted = Inverted::read(attribute)?,
+                        $( $id => read(&mut $field, &attribute)?, )*
+                        _ => {
+                            let errno = $crate::uapi::Errno::NotSupported;
+                            return Err(attribute.error(errno, "attribute is not known"));
+                        }
+                    }
+                }
+                let decoded = Self { $( $field: inverted.complete($field, $id, owner)?, )* };
+                inverted.finish()?;
                 Ok(decoded)
             }
         }

@@ -66,6 +66,11 @@ macro_rules! choice {
         <bool as $crate::uapi::field::Field>::get($attribute).map(|_| Self::$variant)
     };
     (@get $attribute:ident $variant:ident $type:ty) => {
-        <$type as $crate::uapi::field::Field>::get($attribute).map(Self::$variant)
+        {
+            let mut value: Option<$type> = None;
+            $crate::uapi::field::read(&mut value, $attribute)
+                .and_then(|()| value.ok_or($attribute.invalid("attribute is missing")))
+                .map(Self::$variant)
+        }
     };
 }

@@ -100,6 +100,7 @@ impl<'a> Graph<'a> {
         })
     }
 
+    #[inline(never)]
     fn check(mut self) -> Result<(), Error> {
         for chain in 0..self.table.chains.len() {
             self.visit(chain)?;
@@ -247,6 +248,7 @@ impl FromIp for V6 {
 }
 
 /// Adds the chains of a table to the rules of its family.
+#[inline(never)]
 fn add_table<A: FromIp>(
     rules: &mut Rules<A>,
     slots: &mut KVVec<Slot>,
@@ -288,6 +290,7 @@ fn add_table<A: FromIp>(
 }
 
 /// Makes the line of a rule, and adds its matches and interfaces.
+#[inline(never)]
 fn line<A: FromIp>(
     rules: &mut Rules<A>,
     rule: &Rule,

@@ -48,8 +48,9 @@ impl Program {
     }
 }
 
-/// Walks the tables of the packet's hook, until one does not let it pass.
-#[inline]
+/// Walks the tables of the packet's hook, until one does not let it pass. Not inlined, so that a packet of one
+/// family does not carry the stack frame of the other's walk.
+#[inline(never)]
 fn tables<A: Address>(rules: &Rules<A>, mut packet: Packet<'_, A>, env: &mut impl Env) -> Verdict {
     let Some(entrances) = rules.hooks.get(packet.body.hook() as usize) else {
         return Verdict::Accept;

@@ -3,6 +3,9 @@
 //!
 //! One list of operations is what the command sends and what a dump answers, so the code here serves both
 //! sides: the kernel applies them to what is in force, the command to an empty model to learn what is.
+//!
+//! Functions that handle rules or chains are not inlined into one another: the kernel's stack is small, and
+//! their frames would add up to one.
 
 use super::error::{Error, Kind, Place};
 use super::model::{Base, Chain, Counters, Entry, Model, Policy, Rule, Slot, Table};
@@ -191,6 +194,7 @@ fn apply_one(model: &mut Model, op: Op) -> Result<(), Error> {
     }
 }
 
+#[inline(never)]
 fn replace_table(
     model: &mut Model,
     index: Option<usize>,
@@ -262,6 +266,7 @@ fn replace_table(
         .map_err(|_| error(Kind::TooMany))
 }
 
+#[inline(never)]
 fn insert_chain(table: &mut Table, at: usize, chain: Chain) -> Result<(), Error> {
     let chain = KBox::new(chain, GFP_KERNEL)?;
     table.chains.reserve(1, GFP_KERNEL)?;
@@ -280,6 +285,7 @@ fn in_use(table: &Table, name: &Name) -> bool {
     rules.any(|entry| entry.rule.target.chain() == Some(name))
 }
 
+#[inline(never)]
 fn delete_chain(table: &mut Table, at: usize) -> Result<(), Kind> {
     let chain = table.chains.get(at).ok_or(Kind::NoChain)?;
     if chain.base.is_some() {
@@ -294,6 +300,7 @@ fn delete_chain(table: &mut Table, at: usize) -> Result<(), Kind> {
     table.chains.remove(at).map(drop).map_err(|_| Kind::NoChain)
 }
 
+#[inline(never)]
 fn rename_chain(
     table: &mut Table,
     at: usize,
@@ -401,6 +408,7 @@ fn edit_chain(
 }
 
 /// Puts a rule before the one of this index, or at the end.
+#[inline(never)]
 fn insert_rule(
     family: Family,
     chain: &mut Chain,

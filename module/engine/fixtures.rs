@@ -8,7 +8,7 @@ use super::rules::targets::Log;
 use super::rules::transaction::{apply, Action, Op};
 use super::rules::{Counters, Env, Error, Match, Model, Program, Rule, Target, Verdict};
 use super::text::Name;
-use crate::alloc::{KVVec, KVec, GFP_KERNEL};
+use crate::alloc::{Arc, KVVec, KVec, GFP_KERNEL};
 use crate::uapi::field::Not;
 
 /// A TCP segment with SYN set, from 192.0.2.1 port 1024 to 198.51.100.2 port 22, with a maximum segment
@@ -86,6 +86,7 @@ pub(crate) fn ops<const N: usize>(family: Family, rules: [(&str, Rule); N]) -> K
             push(chain, Action::NewChain);
             made.push(chain, GFP_KERNEL).unwrap();
         }
+        let rule = Arc::new(rule, GFP_KERNEL).ok().unwrap();
         push(chain, Action::Append(rule, Counters::default()));
     }
     ops

@@ -6,7 +6,7 @@ use super::packet::{DeviceName, Family, Hook, Input};
 use super::rules::transaction::{apply, Action, Op};
 use super::rules::{Counters, Env, Error, Model, Policy, Program, Rule, Target, Verdict};
 use super::text::Name;
-use crate::alloc::{KVVec, GFP_KERNEL};
+use crate::alloc::{Arc, KVVec, GFP_KERNEL};
 use crate::engine::packet::DropReason;
 use crate::uapi::field::Not;
 
@@ -80,7 +80,7 @@ fn program() -> Result<Program, Error> {
     let actions = [
         Action::ReplaceTable(None),
         Action::Policy(Policy::Accept, None),
-        Action::Append(rule, Counters::default()),
+        Action::Append(Arc::new(rule, GFP_KERNEL)?, Counters::default()),
     ];
     let mut ops = KVVec::new();
     for action in actions {

@@ -6,7 +6,7 @@
 //! is `invert`: a mask with bit N set where the value of attribute N is negated (`!` in a rule).
 
 use super::attr::{Attr, Errno, Error, Full, Writer};
-use crate::alloc::{AllocError, KVec, GFP_KERNEL};
+use crate::alloc::{AllocError, Arc, KVec, GFP_KERNEL};
 use crate::engine::packet::DeviceName;
 use crate::engine::text::Str;
 
@@ -161,6 +161,23 @@ impl<T: Field> Field for Option<T> {
 
     fn invert(&mut self) -> bool {
         self.as_mut().is_some_and(T::invert)
+    }
+}
+
+/// A value that is shared once it was read.
+impl<T: Field> Field for Arc<T> {
+    const KIND: Kind = T::KIND;
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        T::put(self, id, to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        Ok(Arc::new(T::get(from)?, GFP_KERNEL)?)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::attr::{Attr, Errno, Error, Full, Reader, Writer};
 use super::field::{Field, Kind};
 use super::message;
-use crate::alloc::{KVVec, GFP_KERNEL};
+use crate::alloc::{Arc, KVVec, GFP_KERNEL};
 use crate::engine::packet::Family;
 use crate::engine::rules::model::{Counters, Model, Policy, Rule, Table};
 use crate::engine::rules::transaction::{Action, Op, Own};
@@ -153,7 +153,7 @@ wire! {
         /// The number of a rule in its chain, counted from 1.
         7 number: Option<u32>,
         /// A rule.
-        8 rule: Option<Rule>,
+        8 rule: Option<Arc<Rule>>,
         /// The policy of a built-in chain.
         9 policy: Option<Policy>,
         /// Counters of the rule or policy.
@@ -192,12 +192,26 @@ impl WireOp {
         }
     }
 
-    fn new(verb: Verb, family: Family, table: Name, chain: Name) -> Self {
+    /// What all operations have.
+    fn new(op: &Op) -> Self {
+        let verb = match op.action {
+            Action::ReplaceTable(_) => Verb::ReplaceTable,
+            Action::DeleteTable => Verb::DeleteTable,
+            Action::NewChain => Verb::NewChain,
+            Action::DeleteChain => Verb::DeleteChain,
+            Action::RenameChain(_) => Verb::RenameChain,
+            Action::Flush => Verb::Flush,
+            Action::Policy(..) => Verb::Policy,
+            Action::Append(..) => Verb::Append,
+            Action::Insert(..) => Verb::Insert,
+            Action::Replace(..) => Verb::Replace,
+            Action::Delete(_) => Verb::Delete,
+        };
         Self {
             verb,
-            family,
-            table,
-            chain: (!chain.is_empty()).then_some(chain),
+            family: op.family,
+            table: op.table,
+            chain: (!op.chain.is_empty()).then_some(op.chain),
             new_name: None,
             number: None,
             rule: None,
@@ -207,54 +221,34 @@ impl WireOp {
             place: None,
         }
     }
+
+    fn set_rule(&mut self, rule: &Arc<Rule>, counters: &Counters) {
+        self.rule = Some(rule.clone());
+        self.counters = (*counters != Counters::default()).then(|| (*counters).into());
+    }
 }
 
 /// Writes an operation as an attribute.
-pub fn encode(op: Op, id: u16, to: &mut Writer) -> Result<(), Full> {
-    let Op {
-        family,
-        table,
-        chain,
-        action,
-    } = op;
-    let new = |verb| WireOp::new(verb, family, table, chain);
-    let with_rule = |verb, number, rule, counters: Counters| WireOp {
-        number,
-        rule: Some(rule),
-        counters: (counters != Counters::default()).then(|| counters.into()),
-        ..new(verb)
-    };
-    let wire = match action {
-        Action::ReplaceTable(own) => WireOp {
-            hooks: own.map(|own| own.hooks),
-            place: own.map(|own| own.place),
-            ..new(Verb::ReplaceTable)
-        },
-        Action::DeleteTable => new(Verb::DeleteTable),
-        Action::NewChain => new(Verb::NewChain),
-        Action::DeleteChain => new(Verb::DeleteChain),
-        Action::RenameChain(name) => WireOp {
-            new_name: Some(name),
-            ..new(Verb::RenameChain)
-        },
-        Action::Flush => new(Verb::Flush),
-        Action::Policy(policy, counters) => WireOp {
-            policy: Some(policy),
-            counters: counters.map(WireCounters::from),
-            ..new(Verb::Policy)
-        },
-        Action::Append(rule, counters) => with_rule(Verb::Append, None, rule, counters),
-        Action::Insert(number, rule, counters) => {
-            with_rule(Verb::Insert, Some(number), rule, counters)
+pub fn encode(op: &Op, id: u16, to: &mut Writer) -> Result<(), Full> {
+    let mut wire = WireOp::new(op);
+    match &op.action {
+        Action::ReplaceTable(own) => {
+            wire.hooks = own.map(|own| own.hooks);
+            wire.place = own.map(|own| own.place);
         }
-        Action::Replace(number, rule, counters) => {
-            with_rule(Verb::Replace, Some(number), rule, counters)
+        Action::RenameChain(name) => wire.new_name = Some(*name),
+        Action::Policy(policy, counters) => {
+            wire.policy = Some(*policy);
+            wire.counters = counters.map(WireCounters::from);
         }
-        Action::Delete(number) => WireOp {
-            number: Some(number),
-            ..new(Verb::Delete)
-        },
-    };
+        Action::Append(rule, counters) => wire.set_rule(rule, counters),
+        Action::Insert(number, rule, counters) | Action::Replace(number, rule, counters) => {
+            wire.number = Some(*number);
+            wire.set_rule(rule, counters);
+        }
+        Action::Delete(number) => wire.number = Some(*number),
+        Action::DeleteTable | Action::NewChain | Action::DeleteChain | Action::Flush => (),
+    }
     wire.put(id, to)
 }
 
@@ -379,7 +373,7 @@ fn put_table(table: &Table, to: &mut Writer) -> Result<(), Full> {
         chain: Name::default(),
         action: Action::ReplaceTable(own),
     };
-    encode(op, message::OP, to)
+    encode(&op, message::OP, to)
 }
 
 fn dump_chain(
@@ -399,7 +393,7 @@ fn dump_chain(
             chain: chain.name,
             action,
         };
-        encode(op, message::OP, to)
+        encode(&op, message::OP, to)
     };
     if position.rule == 0 {
         match chain.base {
@@ -415,9 +409,8 @@ fn dump_chain(
         position.rule = 1;
     }
     while let Some(entry) = chain.rules.get(position.rule - 1) {
-        let rule = entry.rule.try_clone_with(entry.rule.target.clone())?;
         let counters = counters.get(position.slot).copied().unwrap_or_default();
-        put(Action::Append(rule, counters), to)?;
+        put(Action::Append(entry.rule.clone(), counters), to)?;
         position.slot += 1;
         position.rule += 1;
     }

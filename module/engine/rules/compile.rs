@@ -497,7 +497,10 @@ mod tests {
             list.push(op, GFP_KERNEL).unwrap();
         };
         use super::super::transaction::Action;
-        let append = |rule| Action::Append(rule, super::super::Counters::default());
+        let append = |rule| {
+            let rule = crate::alloc::Arc::new(rule, GFP_KERNEL).ok().unwrap();
+            Action::Append(rule, super::super::Counters::default())
+        };
         let names = NAMES.get(..depth).unwrap();
         for name in names {
             push(name, Action::NewChain);

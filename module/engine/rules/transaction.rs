@@ -14,7 +14,7 @@ use crate::engine::packet::{Family, Hook};
 use crate::engine::text::Name;
 
 /// One change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Op {
     /// The family of the table.
     pub family: Family,
@@ -27,7 +27,7 @@ pub struct Op {
 }
 
 /// What an operation does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// The table is there afterwards, with nothing but built-in chains that are empty and let pass.
     /// Hooks (a bit each, by their numbers) and place are given for a table that a person defines.
@@ -45,11 +45,11 @@ pub enum Action {
     /// A built-in chain gets a policy; and its counters, where given.
     Policy(Policy, Option<Counters>),
     /// A rule comes at the end of the chain; its counters begin as given.
-    Append(Rule, Counters),
+    Append(Arc<Rule>, Counters),
     /// A rule comes before the one of this number, counted from 1.
-    Insert(u32, Rule, Counters),
+    Insert(u32, Arc<Rule>, Counters),
     /// A rule takes the place of the one of this number.
-    Replace(u32, Rule, Counters),
+    Replace(u32, Arc<Rule>, Counters),
     /// The rule of this number goes.
     Delete(u32),
 }
@@ -413,7 +413,7 @@ fn insert_rule(
     family: Family,
     chain: &mut Chain,
     index: usize,
-    rule: Rule,
+    rule: Arc<Rule>,
     counters: Counters,
     place: Place,
 ) -> Result<(), Error> {
@@ -441,13 +441,18 @@ fn insert_rule(
         .map_err(|_| blame(Kind::TooMany))
 }
 
-fn new_entry(family: Family, rule: Rule, initial: Counters, place: Place) -> Result<Entry, Error> {
+fn new_entry(
+    family: Family,
+    rule: Arc<Rule>,
+    initial: Counters,
+    place: Place,
+) -> Result<Entry, Error> {
     rule.check(family).map_err(|kind| Error {
         kind,
         place: Some(place),
     })?;
     Ok(Entry {
-        rule: Arc::new(rule, GFP_KERNEL)?,
+        rule,
         slot: Slot {
             previous: None,
             initial,
@@ -495,6 +500,10 @@ mod tests {
         }
     }
 
+    fn shared(rule: Rule) -> Arc<Rule> {
+        Arc::new(rule, GFP_KERNEL).ok().unwrap()
+    }
+
     /// INPUT: -p 1 -j DROP, -p 2 -j DROP, -p 3 -j DROP; chain "own": -p 4 -j DROP.
     fn start() -> Model {
         let rules = [
@@ -528,18 +537,18 @@ mod tests {
             let model = change(&model, [("INPUT", action)]).ok();
             model.and_then(|model| protocols(&model, "INPUT"))
         };
-        assert!(after(Action::Append(drop_protocol(9), NONE)) == Some(1239));
-        assert!(after(Action::Insert(1, drop_protocol(9), NONE)) == Some(9123));
-        assert!(after(Action::Insert(4, drop_protocol(9), NONE)) == Some(1239));
-        assert!(after(Action::Replace(2, drop_protocol(9), NONE)) == Some(193));
+        assert!(after(Action::Append(shared(drop_protocol(9)), NONE)) == Some(1239));
+        assert!(after(Action::Insert(1, shared(drop_protocol(9)), NONE)) == Some(9123));
+        assert!(after(Action::Insert(4, shared(drop_protocol(9)), NONE)) == Some(1239));
+        assert!(after(Action::Replace(2, shared(drop_protocol(9)), NONE)) == Some(193));
         assert!(after(Action::Delete(3)) == Some(12));
         assert!(after(Action::Flush) == Some(0));
         for number in [0, 4, u32::MAX] {
             assert!(after(Action::Delete(number)).is_none());
-            assert!(after(Action::Replace(number, drop_protocol(9), NONE)).is_none());
+            assert!(after(Action::Replace(number, shared(drop_protocol(9)), NONE)).is_none());
         }
         for number in [0, 5, u32::MAX] {
-            assert!(after(Action::Insert(number, drop_protocol(9), NONE)).is_none());
+            assert!(after(Action::Insert(number, shared(drop_protocol(9)), NONE)).is_none());
         }
     }
 
@@ -576,7 +585,7 @@ mod tests {
         };
         let used = [
             ("own", Action::Flush),
-            ("INPUT", Action::Append(jump, NONE)),
+            ("INPUT", Action::Append(shared(jump), NONE)),
         ];
         let model = change(&model, used).ok().unwrap();
         let gone = change(&model, [("own", Action::DeleteChain)]);
@@ -634,7 +643,7 @@ mod tests {
         let model = start();
         let moved = change(
             &model,
-            [("INPUT", Action::Insert(1, drop_protocol(9), NONE))],
+            [("INPUT", Action::Insert(1, shared(drop_protocol(9)), NONE))],
         )
         .ok()
         .unwrap();
@@ -661,7 +670,7 @@ mod tests {
         // Replaced by itself it is another rule, and counts from the start.
         let same = change(
             &model,
-            [("INPUT", Action::Replace(1, drop_protocol(1), NONE))],
+            [("INPUT", Action::Replace(1, shared(drop_protocol(1)), NONE))],
         )
         .ok()
         .unwrap();
@@ -691,7 +700,7 @@ mod tests {
             source: Some(Not::is(Prefix { address, mask })),
             ..Rule::default()
         };
-        let refused = change(&start(), [("INPUT", Action::Append(rule, NONE))]);
+        let refused = change(&start(), [("INPUT", Action::Append(shared(rule), NONE))]);
         assert!(refused.err() == Some((0, Kind::MixedFamilies)));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use oxtables_engine::alloc::{KVVec, KVec, GFP_KERNEL};
+use oxtables_engine::alloc::{Arc, KVVec, KVec, GFP_KERNEL};
 use oxtables_engine::engine::packet::{Family, Hook};
 use oxtables_engine::engine::rules::matches::{
     Comment, Icmp, Icmpv6, Mark, Multiport, PortRange, Ports, Side, Tcp, TcpFlags, TypeCode, Udp,
@@ -214,7 +214,10 @@ fn rule(family: Family, below: usize, hook: Option<Hook>) -> impl Strategy<Value
                     target,
                 };
                 let (packets, bytes) = numbers;
-                Action::Append(rule, Counters { packets, bytes })
+                Action::Append(
+                    Arc::new(rule, GFP_KERNEL).unwrap(),
+                    Counters { packets, bytes },
+                )
             },
         )
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use oxtables_engine::alloc::{AllocError, KVVec, GFP_KERNEL};
+use oxtables_engine::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
 use oxtables_engine::engine::packet::{Family, Hook};
 use oxtables_engine::engine::rules::transaction::{self, Action, Op, Own};
 use oxtables_engine::engine::rules::{Counters, Error, Kind, Model, Program};
@@ -129,29 +129,8 @@ fn out_of_memory(_: AllocError) -> Problem {
 
 /// A copy of operations, since the engine uses them up.
 fn copy(ops: &[Op]) -> Result<KVVec<Op>, AllocError> {
-    let mut copies = KVVec::with_capacity(ops.len(), GFP_KERNEL)?;
-    for op in ops {
-        let same =
-            |rule: &oxtables_engine::engine::rules::Rule| rule.try_clone_with(rule.target.clone());
-        let action = match &op.action {
-            Action::ReplaceTable(own) => Action::ReplaceTable(*own),
-            Action::DeleteTable => Action::DeleteTable,
-            Action::NewChain => Action::NewChain,
-            Action::DeleteChain => Action::DeleteChain,
-            Action::RenameChain(name) => Action::RenameChain(*name),
-            Action::Flush => Action::Flush,
-            Action::Policy(policy, counters) => Action::Policy(*policy, *counters),
-            Action::Append(rule, counters) => Action::Append(same(rule)?, *counters),
-            Action::Insert(number, rule, counters) => {
-                Action::Insert(*number, same(rule)?, *counters)
-            }
-            Action::Replace(number, rule, counters) => {
-                Action::Replace(*number, same(rule)?, *counters)
-            }
-            Action::Delete(number) => Action::Delete(*number),
-        };
-        copies.push(Op { action, ..*op }, GFP_KERNEL)?;
-    }
+    let mut copies = KVVec::new();
+    copies.extend_from_slice(ops, GFP_KERNEL)?;
     Ok(copies)
 }
 
@@ -260,6 +239,7 @@ impl<'a> Planner<'a> {
             Start::Saved(counters) if how.counters => counters,
             Start::Saved(_) | Start::Zero => Counters::default(),
         };
+        let shared = |rule| Arc::new(rule, GFP_KERNEL).map_err(out_of_memory);
         // A number that the chain does not have is left to the engine to refuse.
         let rules = self.layout.get_mut(&key);
         let action = match edit {
@@ -281,21 +261,21 @@ impl<'a> Planner<'a> {
                 rules
                     .into_iter()
                     .for_each(|rules| rules.push(Some(statement)));
-                Action::Append(rule, initial(start))
+                Action::Append(shared(rule)?, initial(start))
             }
             Edit::Insert(number, rule, start) => {
                 let index = (number as usize).wrapping_sub(1);
                 if let Some(rules) = rules.filter(|rules| index <= rules.len()) {
                     rules.insert(index, Some(statement));
                 }
-                Action::Insert(number, rule, initial(start))
+                Action::Insert(number, shared(rule)?, initial(start))
             }
             Edit::Replace(number, rule, start) => {
                 let index = (number as usize).wrapping_sub(1);
                 if let Some(origin) = rules.and_then(|rules| rules.get_mut(index)) {
                     *origin = Some(statement);
                 }
-                Action::Replace(number, rule, initial(start))
+                Action::Replace(number, shared(rule)?, initial(start))
             }
             Edit::Delete(number) => {
                 let index = (number as usize).wrapping_sub(1);

@@ -36,7 +36,7 @@ pub fn chunks(ops: Vec<Op>) -> Result<Vec<Chunk>, usize> {
     let mut writer = Writer::new(usize::from(u16::MAX));
     for (number, item) in ops.into_iter().enumerate() {
         writer.clear();
-        op::encode(item, message::OP, &mut writer).map_err(|_: Full| number)?;
+        op::encode(&item, message::OP, &mut writer).map_err(|_: Full| number)?;
         if !chunk.attributes.is_empty() && chunk.attributes.len() + writer.bytes().len() > CHUNK {
             chunks.push(std::mem::take(&mut chunk));
         }
@@ -52,7 +52,7 @@ pub fn chunks(ops: Vec<Op>) -> Result<Vec<Chunk>, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oxtables_engine::alloc::KVVec;
+    use oxtables_engine::alloc::{Arc, KVVec, GFP_KERNEL};
     use oxtables_engine::engine::packet::Family;
     use oxtables_engine::engine::rules::transaction::Action;
     use oxtables_engine::engine::rules::{Counters, Rule};
@@ -63,7 +63,10 @@ mod tests {
             family: Family::V6,
             table: Name::literal("filter"),
             chain: Name::literal("INPUT"),
-            action: Action::Append(Rule::default(), Counters { packets, bytes: 1 }),
+            action: Action::Append(
+                Arc::new(Rule::default(), GFP_KERNEL).unwrap(),
+                Counters { packets, bytes: 1 },
+            ),
         };
         (0..count).map(append).collect()
     }

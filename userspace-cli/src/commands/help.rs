@@ -14,7 +14,7 @@ use super::output::{self, paint};
 use super::Failure;
 use crate::cli::Cli;
 use crate::diagnostic::nearest;
-use crate::extensions::{self, About, Opt, MATCHES, PLAIN_TARGETS, TARGETS};
+use crate::extensions::{self, About, Opt, Vocabulary, MATCHES, PLAIN_TARGETS, TARGETS};
 use crate::language::options::{BASE, COMMANDS};
 use crate::names::family_title;
 
@@ -111,9 +111,9 @@ fn extension_help(about: &About, kind: &str, flag: &str) -> String {
     }
     text += &format!("\n  {flag} {}\n\n", about.name);
     text.extend(about.options.iter().map(option_help));
-    for (title, words) in about.words {
+    for Vocabulary { title, names } in about.vocabularies {
         text += &format!("\n{title}:\n");
-        text.extend(words().iter().map(|word| format!("  {word}\n")));
+        text.extend(names().iter().map(|word| format!("  {word}\n")));
     }
     text
 }

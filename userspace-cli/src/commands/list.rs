@@ -233,7 +233,7 @@ fn short(number: u64) -> String {
         if number < 100_000 {
             break;
         }
-        number = (number + 500) / 1000;
+        number = number / 1000 + u64::from(number % 1000 >= 500);
         unit = next;
     }
     format!("{number}{unit}")

@@ -121,7 +121,10 @@ impl Table {
         let mut text = String::new();
         for row in [&headings].into_iter().chain(&self.rows) {
             let mut line = String::new();
-            for (column, (cell, style)) in row.iter().enumerate() {
+            // Nothing is to follow the last text of a line, not even a blank.
+            let filled = row.iter().rposition(|(cell, _)| !cell.is_empty());
+            let cells = row.get(..=filled.unwrap_or_default()).unwrap_or_default();
+            for (column, (cell, style)) in cells.iter().enumerate() {
                 let side = self
                     .headings
                     .get(column)
@@ -137,13 +140,12 @@ impl Table {
                     line += &blanks;
                 }
                 line += &paint(*style, cell);
-                // Nothing is to follow the last cell, not even a blank.
-                if side == Side::Left && column + 1 < row.len() {
+                if side == Side::Left && column + 1 < cells.len() {
                     line += &blanks;
                 }
             }
             text += indent;
-            text += line.trim_end();
+            text += &line;
             text.push('\n');
         }
         text

@@ -5,7 +5,7 @@ use oxtables_engine::engine::packet::{protocol, Family};
 use oxtables_engine::engine::rules::matches::{Icmp, Icmpv6, TypeCode};
 use oxtables_engine::uapi::field::Not;
 
-use super::{numbers, About, Extension, Given, Opt, Options, Printed};
+use super::{numbers, About, Extension, Given, Opt, Options, Printed, Vocabulary};
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 
@@ -181,7 +181,10 @@ impl Extension for Icmp {
             &["TYPE[/CODE]"],
             "the message, by name or number",
         )],
-        words: &[("messages", || names(V4))],
+        vocabularies: &[Vocabulary {
+            title: "messages",
+            names: || names(V4),
+        }],
     };
 
     fn parse(options: &Options<'_>) -> Result<Self, Problem> {
@@ -206,7 +209,10 @@ impl Extension for Icmpv6 {
             &["TYPE[/CODE]"],
             "the message, by name or number",
         )],
-        words: &[("messages", || names(V6))],
+        vocabularies: &[Vocabulary {
+            title: "messages",
+            names: || names(V6),
+        }],
     };
 
     fn parse(options: &Options<'_>) -> Result<Self, Problem> {

@@ -4,7 +4,7 @@
 use oxtables_engine::engine::packet::Family;
 use oxtables_engine::engine::rules::targets::{Log, Prefix};
 
-use super::{numbers, About, Extension, Opt, Options, Printed};
+use super::{numbers, About, Extension, Opt, Options, Printed, Vocabulary};
 use crate::diagnostic::Problem;
 
 /// Names of levels; of several names of one level the first is the usual one.
@@ -62,7 +62,10 @@ impl Extension for Log {
             Opt::plain("log-uid", &[], "with the user whose socket sent it"),
             Opt::plain("log-macdecode", &[], "with the link layer's header decoded"),
         ],
-        words: &[("levels", level_names)],
+        vocabularies: &[Vocabulary {
+            title: "levels",
+            names: level_names,
+        }],
         ..About::NONE
     };
 

@@ -81,6 +81,15 @@ impl Opt {
     }
 }
 
+/// Names that an option takes as its value.
+#[derive(Debug)]
+pub struct Vocabulary {
+    /// What they are names of.
+    pub title: &'static str,
+    /// The names, with what they stand for.
+    pub names: fn() -> Vec<String>,
+}
+
 /// What there is to know of a match or target.
 #[derive(Debug)]
 pub struct About {
@@ -94,8 +103,8 @@ pub struct About {
     pub implied_by: &'static [u8],
     /// The options.
     pub options: &'static [Opt],
-    /// The names that an option takes as its value: a title, and each name with what it stands for.
-    pub words: &'static [(&'static str, fn() -> Vec<String>)],
+    /// The names that options take as their values.
+    pub vocabularies: &'static [Vocabulary],
 }
 
 impl About {
@@ -106,7 +115,7 @@ impl About {
         family: None,
         implied_by: &[],
         options: &[],
-        words: &[],
+        vocabularies: &[],
     };
 }
 

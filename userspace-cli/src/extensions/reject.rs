@@ -4,7 +4,7 @@
 use oxtables_engine::engine::packet::Family;
 use oxtables_engine::engine::rules::targets::Reject;
 
-use super::{About, Extension, Opt, Options, Printed};
+use super::{About, Extension, Opt, Options, Printed, Vocabulary};
 use crate::diagnostic::Problem;
 use crate::names::family_title;
 
@@ -71,9 +71,15 @@ impl Extension for Reject {
             &["ANSWER"],
             "what the sender is told; port unreachable without it",
         )],
-        words: &[
-            ("IPv4 answers", || names(V4)),
-            ("IPv6 answers", || names(V6)),
+        vocabularies: &[
+            Vocabulary {
+                title: "IPv4 answers",
+                names: || names(V4),
+            },
+            Vocabulary {
+                title: "IPv6 answers",
+                names: || names(V6),
+            },
         ],
         ..About::NONE
     };

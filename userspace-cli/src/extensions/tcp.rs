@@ -5,7 +5,7 @@ use oxtables_engine::engine::packet::{protocol, Family};
 use oxtables_engine::engine::rules::matches::{Tcp, TcpFlags};
 use oxtables_engine::uapi::field::Not;
 
-use super::{numbers, ports, About, Extension, Opt, Options, Printed};
+use super::{numbers, ports, About, Extension, Opt, Options, Printed, Vocabulary};
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 
@@ -100,7 +100,10 @@ impl Extension for Tcp {
                 "opens a connection: short for --tcp-flags FIN,SYN,RST,ACK SYN",
             ),
         ],
-        words: &[("TCP flags", flag_names)],
+        vocabularies: &[Vocabulary {
+            title: "TCP flags",
+            names: flag_names,
+        }],
         ..About::NONE
     };
 

@@ -102,7 +102,11 @@ fn release<T>(pointer: *mut T) {
 }
 
 /// Waits until all readers that were in a critical section have left it. May sleep.
+///
+/// Somebody waits for every commit, and programs make many small ones one after the other; an ordinary
+/// grace period takes some 20 ms, and made that unbearable when x_tables once waited for one. Commits
+/// are rare enough to disturb the other CPUs for the short kind.
 pub(super) fn synchronize() {
     // SAFETY: The function has no requirement but that the caller may sleep.
-    unsafe { bindings::synchronize_rcu() };
+    unsafe { bindings::synchronize_rcu_expedited() };
 }

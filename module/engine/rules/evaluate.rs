@@ -401,6 +401,9 @@ mod tests {
                 assert!(hits(Family::V4, rule, TCP_V4) == Some(hit != not));
             }
         }
+        for text in [&b"eth 0"[..], b"eth\n", b"a/b", b"", b"0123456789abcde+"] {
+            assert!(Device::from_text(text).is_none());
+        }
         assert!(DeviceName::from_text(b"0123456789abcdef").is_none());
     }
 

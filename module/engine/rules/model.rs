@@ -113,7 +113,11 @@ impl Device {
             [name @ .., b'+'] => (name, true),
             name => (name, false),
         };
-        if text.len() > DeviceName::MAX {
+        // The kernel gives no interface such a name (dev_valid_name()), and in a saved ruleset it could end
+        // the rule.
+        let odd =
+            |byte: &u8| byte.is_ascii_whitespace() || byte.is_ascii_control() || *byte == b'/';
+        if text.len() > DeviceName::MAX || text.iter().any(odd) {
             return None;
         }
         Some(Self {

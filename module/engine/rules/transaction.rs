@@ -115,7 +115,9 @@ fn allowed(name: &Name) -> bool {
     let text = name.as_bytes();
     !matches!(text, [] | [b'-' | b'!', ..])
         && !TARGETS.contains(name)
-        && text.iter().all(|byte| byte.is_ascii_graphic())
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && *byte != b'"')
 }
 
 fn apply_one(model: &mut Model, op: Op) -> Result<(), Error> {
@@ -573,6 +575,7 @@ mod tests {
         assert!(refused("ACCEPT", Action::NewChain) == Some(Kind::BadName));
         assert!(refused("-x", Action::NewChain) == Some(Kind::BadName));
         assert!(refused("a b", Action::NewChain) == Some(Kind::BadName));
+        assert!(refused("a\"b", Action::NewChain) == Some(Kind::BadName));
         assert!(refused("INPUT", Action::DeleteChain) == Some(Kind::BuiltIn));
         assert!(refused("own", Action::DeleteChain) == Some(Kind::ChainNotEmpty));
         assert!(refused("own", Action::Policy(Policy::Drop, None)) == Some(Kind::NoPolicy));

@@ -19,6 +19,10 @@ wire! {
 
 impl Matcher for Comment {
     fn check(&self, _: Family, _: &Rule) -> Result<(), &'static str> {
+        // A saved ruleset has a rule a line: what follows the end of one would be read as another.
+        if self.text.as_bytes().contains(&b'\n') {
+            return Err("a comment must be one line");
+        }
         Ok(())
     }
 
@@ -34,5 +38,21 @@ impl Matcher for Comment {
         Ok(Self {
             text: self.text.try_clone()?,
         })
+    }
+}
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_match_comment))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_is_one_line() {
+        let check = |text: &[u8]| {
+            let text = Text::new(text).unwrap();
+            Comment { text }.check(Family::V4, &Rule::default())
+        };
+        assert!(check(b"-A INPUT -j DROP # \"\t\\").is_ok());
+        assert!(check(b"x\n-A INPUT -j ACCEPT").is_err());
     }
 }

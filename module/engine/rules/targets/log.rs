@@ -40,8 +40,34 @@ impl Log {
             Err("log level must be 0 to 7")
         } else if self.flags & !Self::FLAGS != 0 {
             Err("unknown log flag")
+        } else if self.prefix.as_bytes().contains(&b'\n') {
+            // What follows would look like another line of the log.
+            Err("log prefix must be one line")
         } else {
             Ok(())
         }
+    }
+}
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_target_log))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_the_log_could_not_show() {
+        let check = |level, flags, prefix: &[u8]| {
+            let prefix = Prefix::new(prefix).unwrap();
+            Log {
+                level,
+                flags,
+                prefix,
+            }
+            .check()
+        };
+        assert!(check(7, 0x2f, b"DROP: ").is_ok());
+        assert!(check(8, 0, b"").is_err());
+        assert!(check(0, 0x10, b"").is_err());
+        assert!(check(0, 0, b"x\ny").is_err());
     }
 }

@@ -174,7 +174,7 @@ run_tests() {
 		(
 			set -eE
 			trap 'echo "line $LINENO: $BASH_COMMAND"' ERR
-			! grep -q '^oxtables ' /proc/modules || fw oxtables unload
+			! grep -q '^oxtables ' /proc/modules || fw oxtables unload --keep-module
 			"$test"
 		) > /run/output 2>&1 < /dev/null
 		status=$?

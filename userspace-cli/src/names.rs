@@ -45,6 +45,25 @@ pub fn protocol_name(number: u8) -> Option<&'static str> {
         .map(|(name, _)| *name)
 }
 
+/// Services that have a name even where there is no /etc/services, as on small systems.
+const SERVICES: &[(&str, u16)] = &[
+    ("ftp", 21),
+    ("ssh", 22),
+    ("telnet", 23),
+    ("smtp", 25),
+    ("domain", 53),
+    ("bootps", 67),
+    ("bootpc", 68),
+    ("http", 80),
+    ("pop3", 110),
+    ("ntp", 123),
+    ("imap", 143),
+    ("snmp", 161),
+    ("https", 443),
+    ("submission", 587),
+    ("mdns", 5353),
+];
+
 /// What a family is called in a sentence.
 pub const fn family_title(family: Family) -> &'static str {
     match family {
@@ -133,11 +152,18 @@ impl Names {
             }),
             None => known("tcp").or_else(|| known("udp")),
         }
+        .or_else(|| {
+            let found = SERVICES.iter().find(|(known, _)| *known == name);
+            found
+                .filter(|_| self.services.is_empty())
+                .map(|(_, port)| *port)
+        })
     }
 
     /// The names of all services.
     pub fn services(&self) -> impl Iterator<Item = &str> {
-        self.services.keys().map(|(name, _)| name.as_str())
+        let usual = SERVICES.iter().map(|(name, _)| *name);
+        usual.chain(self.services.keys().map(|(name, _)| name.as_str()))
     }
 }
 
@@ -169,6 +195,8 @@ mod tests {
         assert_eq!(names.service("ssh", Some(17)), None);
         assert_eq!(names.service("snmp", None), Some(161));
         assert_eq!(names.service("snmp", Some(136)), Some(161));
+        assert_eq!(names.service("https", Some(6)), None);
+        assert_eq!(Names::default().service("https", Some(17)), Some(443));
     }
 
     #[test]

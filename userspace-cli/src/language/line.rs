@@ -72,10 +72,6 @@ impl<T> Open<T> {
         }
     }
 
-    fn option(&self, name: &str) -> Option<&'static Opt> {
-        find(self.entry.about.options, name)
-    }
-
     fn close(&self, family: Family, protocol: Option<u8>, names: &Names) -> Result<T, Problem> {
         (self.entry.parse)(&Options {
             family,
@@ -87,17 +83,27 @@ impl<T> Open<T> {
     }
 }
 
-/// The option of this long name.
-fn find(options: &'static [Opt], name: &str) -> Option<&'static Opt> {
-    options
-        .iter()
-        .find(|option| option.names().any(|known| known == name))
-}
-
 /// Where a rule leads.
 enum Lead {
     Plain(Target),
     Extension(Open<Target>),
+}
+
+/// An option that is known, and whose it is.
+#[derive(Clone, Copy)]
+struct Found {
+    option: &'static Opt,
+    owner: Owner,
+}
+
+/// Whose an option is.
+#[derive(Clone, Copy)]
+enum Owner {
+    Command(Command),
+    Rule,
+    Target,
+    /// The match with this index.
+    Match(usize),
 }
 
 /// A line while it is read.
@@ -216,33 +222,25 @@ impl Reader<'_> {
             Some((word, value)) => (word, Some(value)),
             None => (token.clone(), None),
         };
-        let word_text = word.lossy().into_owned();
-        let name = word_text.trim_start_matches('-');
-        if let Some((command, option)) = COMMANDS
-            .iter()
-            .find(|(_, option)| option.names().any(|known| known == name))
-        {
-            return self.command(*command, option, &word, attached, not);
-        }
-        if let Some(option) = find(BASE, name) {
-            return self.base(option, &word, attached, not);
-        }
-        let Some(option) = self.extension_option(name, word.span) else {
+        let text = word.lossy();
+        let name = text.strip_prefix("--").unwrap_or_default();
+        let Some(found) = self.find(name, word.span) else {
             return Err(self.unknown(name, word.span));
         };
+        let (option, owner) = (found.option, found.owner);
+        match owner {
+            Owner::Command(command) => return self.command(command, option, &word, attached, not),
+            Owner::Rule => return self.base(option, &word, attached, not),
+            Owner::Target | Owner::Match(_) => (),
+        }
         let given = self.given(option, &word, attached, not)?;
-        // The option was found in one of these, the last that has it.
-        let place = match &mut self.lead {
-            Some(Lead::Extension(target)) if target.option(name).is_some() => &mut target.given,
-            _ => match self
-                .matches
-                .iter_mut()
-                .rev()
-                .find(|open| open.option(name).is_some())
-            {
-                Some(open) => &mut open.given,
-                None => return Err(self.unknown(name, word.span)),
-            },
+        let place = match (owner, &mut self.lead) {
+            (Owner::Match(index), _) => self.matches.get_mut(index).map(|open| &mut open.given),
+            (_, Some(Lead::Extension(target))) => Some(&mut target.given),
+            _ => None,
+        };
+        let Some(place) = place else {
+            return Err(self.unknown(name, word.span));
         };
         if let Some(first) = place.iter().find(|first| first.option.name == option.name) {
             return Err(twice(&format!("--{}", first.option.name), given.span));
@@ -251,20 +249,65 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The option of this name of the target or a match; a match that `-p` implies is taken up for it.
-    fn extension_option(&mut self, name: &str, span: Span) -> Option<&'static Opt> {
-        if let Some(Lead::Extension(target)) = &self.lead {
-            if let Some(option) = target.option(name) {
-                return Some(option);
-            }
+    /// The option of this name, as getopt_long() finds it for iptables: among those that are known so far, by
+    /// its whole name or by a beginning that no other has. Only then is the match that `-p` implies taken up.
+    fn find(&mut self, name: &str, span: Span) -> Option<Found> {
+        let whole = |option: &Opt| option.names().any(|known| known == name);
+        let begins = |option: &Opt| option.names().any(|known| known.starts_with(name));
+        if let Some(found) = self.known().find(|found| whole(found.option)) {
+            return Some(found);
         }
-        if let Some(option) = self.matches.iter().rev().find_map(|open| open.option(name)) {
-            return Some(option);
+        let mut candidates = self.known().filter(|found| begins(found.option));
+        if let Some(first) = candidates.next() {
+            // The same match may be there twice; the newest comes first.
+            let same = |other: Found| std::ptr::eq(other.option, first.option);
+            return candidates.all(same).then_some(first);
         }
+        drop(candidates);
         let entry = self.implied()?;
-        let option = find(entry.about.options, name)?;
+        let options = entry.about.options;
+        let mut candidates = options.iter().filter(|option| begins(option));
+        let option = match options.iter().find(|option| whole(option)) {
+            Some(option) => option,
+            None => candidates.next().filter(|_| candidates.next().is_none())?,
+        };
         self.matches.push(Open::new(entry, span));
-        Some(option)
+        Some(Found {
+            option,
+            owner: Owner::Match(self.matches.len() - 1),
+        })
+    }
+
+    /// The options that are known so far; those of later matches come first.
+    fn known(&self) -> impl Iterator<Item = Found> + '_ {
+        let commands = COMMANDS.iter().map(|(command, option)| Found {
+            option,
+            owner: Owner::Command(*command),
+        });
+        let base = BASE.iter().map(|option| Found {
+            option,
+            owner: Owner::Rule,
+        });
+        let target = match &self.lead {
+            Some(Lead::Extension(target)) => target.entry.about.options,
+            _ => &[],
+        };
+        let target = target.iter().map(|option| Found {
+            option,
+            owner: Owner::Target,
+        });
+        let matches = self
+            .matches
+            .iter()
+            .enumerate()
+            .rev()
+            .flat_map(|(index, open)| {
+                open.entry.about.options.iter().map(move |option| Found {
+                    option,
+                    owner: Owner::Match(index),
+                })
+            });
+        commands.chain(base).chain(target).chain(matches)
     }
 
     /// The match that the protocol implies.
@@ -523,7 +566,12 @@ impl Reader<'_> {
     /// The error for an option that nothing in the line so far knows.
     fn unknown(&self, name: &str, span: Span) -> Problem {
         let problem = Problem::new(span, format!("unknown option `--{name}`"));
-        let owns = |options: &'static [Opt]| find(options, name).is_some();
+        let owns = |options: &[Opt]| {
+            options
+                .iter()
+                .flat_map(Opt::names)
+                .any(|known| known == name)
+        };
         let owner = MATCHES.iter().find(|entry| {
             owns(entry.about.options)
                 && entry

@@ -87,6 +87,12 @@ fn rules_are_printed_as_iptables_prints_them() {
         ("-p tcp --syn --dport www", "-p tcp -m tcp --dport 80 --tcp-flags FIN,SYN,RST,ACK SYN"),
         ("-p tcp -m tcp --dport 0:65535", "-p tcp -m tcp"),
         ("-p tcp --sport 5 -m tcp", "-p tcp -m tcp --sport 5 -m tcp"),
+        // A beginning that no other known option has stands for the option.
+        (
+            "--prot tcp -m multiport --dport 80,443 --jum DROP",
+            "-p tcp -m multiport --dports 80,443 -j DROP",
+        ),
+        ("-p tcp --dpo 80 --sy", "-p tcp -m tcp --dport 80 --tcp-flags FIN,SYN,RST,ACK SYN"),
         ("-p udp --dport 1024:", "-p udp -m udp --dport 1024:65535"),
         ("-p udp --dport 010", "-p udp -m udp --dport 10"),
         ("-p udp --dport 0x16 ! --sport :domain", "-p udp -m udp ! --sport 0:53 --dport 22"),
@@ -194,6 +200,7 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
         ("-j DROP -g chain", "a rule has one target", "-g chain", ""),
         ("DROP", "`DROP` is not an option", "DROP", ""),
         ("-x", "unknown option `-x`", "-x", ""),
+        ("-p tcp --tcp 1", "unknown option `--tcp`", "--tcp", ""),
         ("-s example.com", "`example.com` is not an address", "example.com", "names of hosts are not looked up: a ruleset must load without a network, and mean the same every time; write the address"),
     ] {
         let (problem, piece) = problem_of(rule);

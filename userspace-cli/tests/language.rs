@@ -72,7 +72,7 @@ fn judge(model: &Model, family: Family, hook: Hook, bytes: &[u8]) -> (Verdict, T
     };
     let mut trace = Trace::default();
     let program = Program::compile(model).expect("only what is allowed is generated");
-    (program.evaluate(family, input, &mut trace), trace)
+    (program.evaluate(family, &input, &mut trace), trace)
 }
 
 /// Rulesets that the kernel would take: what is generated may have a REJECT where none can be.

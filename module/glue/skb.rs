@@ -137,18 +137,16 @@ impl Payload for Packet<'_> {
 /// critical section.
 #[inline]
 pub(super) unsafe fn device_name(device: *const bindings::net_device) -> DeviceName {
-    let Some(device) = NonNull::new(device.cast_mut()) else {
-        return DeviceName::default();
-    };
-    // SAFETY: `name` holds IFNAMSIZ = 16 bytes in a device that the caller vouches for. A device
-    // may be renamed at the same time; like iptables, a packet then sees a mixture, which matches
-    // neither name.
-    let name = unsafe {
+    static NONE: [u64; 2] = [0; 2];
+    let name = if device.is_null() {
+        &raw const NONE
+    } else {
         device
-            .as_ptr()
-            .byte_add(bindings::CONST_NET_DEVICE_NAME)
-            .cast::<[u64; 2]>()
-            .read_unaligned()
+            .wrapping_byte_add(bindings::CONST_NET_DEVICE_NAME)
+            .cast()
     };
-    DeviceName(name)
+    // SAFETY: There are IFNAMSIZ = 16 bytes, in a device that the caller vouches for or in `NONE`.
+    // A device may be renamed at the same time; like iptables, a packet then sees a mixture, which
+    // matches neither name.
+    DeviceName(unsafe { name.read_unaligned() })
 }

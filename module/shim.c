@@ -2,9 +2,9 @@
 /*
  * Inline functions and macros of the kernel that Rust can't call: one line each, and no decision.
  */
-#include <linux/bottom_half.h>
 #include <linux/cpumask.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/skbuff.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
@@ -12,19 +12,39 @@
 
 #include "shim.h"
 
-void shim_local_bh_disable(void)
+struct shim_counter *shim_counters_alloc(size_t count)
 {
-	local_bh_disable();
+	return (__force struct shim_counter *)__alloc_percpu_gfp(count * sizeof(struct shim_counter),
+								 __alignof__(struct shim_counter),
+								 GFP_KERNEL_ACCOUNT);
 }
 
-void shim_local_bh_enable(void)
+void shim_counters_free(struct shim_counter *counters)
 {
-	local_bh_enable();
+	free_percpu((__force void __percpu *)counters);
 }
 
-bool shim_cpu_possible(unsigned int cpu)
+void shim_count(struct shim_counter *counters, size_t index, u32 bytes)
 {
-	return cpu_possible(cpu);
+	struct shim_counter __percpu *counter = (__force struct shim_counter __percpu *)counters + index;
+
+	/* Each is whole in any context; a reader may see a packet before its bytes. */
+	this_cpu_inc(counter->packets);
+	this_cpu_add(counter->bytes, bytes);
+}
+
+struct shim_counter shim_counter_read(const struct shim_counter *counters, size_t index, unsigned int cpu)
+{
+	struct shim_counter read = {};
+
+	if (cpu_possible(cpu)) {
+		const struct shim_counter __percpu *all = (__force const struct shim_counter __percpu *)counters;
+		const struct shim_counter *counter = per_cpu_ptr(all + index, cpu);
+
+		read.packets = READ_ONCE(counter->packets);
+		read.bytes = READ_ONCE(counter->bytes);
+	}
+	return read;
 }
 
 void *shim_net_generic(const struct net *net, unsigned int id)

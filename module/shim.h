@@ -10,9 +10,16 @@ struct genl_info;
 struct net;
 struct sk_buff;
 
-void shim_local_bh_disable(void);
-void shim_local_bh_enable(void);
-bool shim_cpu_possible(unsigned int cpu);
+/* What a rule or policy counts on one CPU. Pointers to it are to per-CPU memory. */
+struct shim_counter {
+	u64 packets;
+	u64 bytes;
+};
+
+struct shim_counter *shim_counters_alloc(size_t count);
+void shim_counters_free(struct shim_counter *counters);
+void shim_count(struct shim_counter *counters, size_t index, u32 bytes);
+struct shim_counter shim_counter_read(const struct shim_counter *counters, size_t index, unsigned int cpu);
 void *shim_net_generic(const struct net *net, unsigned int id);
 bool shim_try_module_get(void);
 void shim_module_put(void);

@@ -148,6 +148,6 @@ impl Env for Seen {
 /// What the filter table makes of a packet for this machine.
 pub(crate) fn judge(program: &Program, family: Family, bytes: &[u8]) -> (Verdict, Seen) {
     let mut seen = Seen::default();
-    let verdict = program.evaluate(family, input(Hook::LocalIn, &bytes), &mut seen);
+    let verdict = program.evaluate(family, &input(Hook::LocalIn, &bytes), &mut seen);
     (verdict, seen)
 }

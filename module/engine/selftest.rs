@@ -63,7 +63,7 @@ pub fn run() -> Result<(), &'static str> {
             output: DeviceName::default(),
             mark: 0,
         };
-        if program.evaluate(Family::V4, input, &mut tally) != verdict || tally.0 != hits {
+        if program.evaluate(Family::V4, &input, &mut tally) != verdict || tally.0 != hits {
             return Err("a packet was judged wrongly");
         }
     }

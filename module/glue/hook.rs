@@ -4,7 +4,7 @@
 use super::bindings;
 use super::log;
 use super::namespace::Namespace;
-use super::percpu::{Row, SoftirqsOff};
+use super::percpu::PerCpu;
 use super::rcu::Reader;
 use super::ruleset::Ruleset;
 use super::skb::{self, Packet};
@@ -200,7 +200,7 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
     }
 }
 
-/// Walks the packet through the rules, with softirqs off for the sake of the counters.
+/// Walks the packet through the rules.
 #[inline]
 fn judge(
     ruleset: &Ruleset,
@@ -209,8 +209,6 @@ fn judge(
     packet: &Packet<'_>,
     state: &bindings::nf_hook_state,
 ) -> Verdict {
-    let softirqs_off = SoftirqsOff::new();
-    let counters = ruleset.counters.here(&softirqs_off);
     // SAFETY: The devices that a hook is told of stay during the call.
     let input = unsafe { skb::device_name(state.in_) };
     // SAFETY: As above.
@@ -224,24 +222,22 @@ fn judge(
         output,
         mark: packet.mark(),
     };
-    let verdict = ruleset.program.evaluate(
-        family,
-        seen,
-        &mut Effects {
-            counters,
-            packet,
-            state,
-        },
-    );
+    let mut effects = Effects {
+        counters: &ruleset.counters,
+        packet,
+        state,
+    };
+    let verdict = ruleset.program.evaluate(family, &seen, &mut effects);
     if let Verdict::Drop(reason) = verdict {
-        counters.count(ruleset.drop_slot(reason), packet.len());
+        let slot = ruleset.drop_slot(reason);
+        ruleset.counters.count(slot, packet.len());
     }
     verdict
 }
 
 /// What rules do on a packet's way through them.
 struct Effects<'a, 'b> {
-    counters: Row<'a>,
+    counters: &'a PerCpu,
     packet: &'a Packet<'b>,
     state: &'a bindings::nf_hook_state,
 }

@@ -1,132 +1,90 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Counters of packets and bytes that each CPU keeps for itself, so that counting shares no cache
-//! line.
+//! Counters of packets and bytes that each CPU keeps for itself, so that counting shares no cache line.
 
 use super::bindings;
-use crate::alloc::{AllocError, KVVec, KVec, GFP_KERNEL};
+use crate::alloc::{AllocError, KVVec, GFP_KERNEL};
 use crate::engine::rules::Counters;
-use core::marker::PhantomData;
-use kernel::cpu::{nr_cpu_ids, CpuId};
-use kernel::sync::atomic::ordering::Relaxed;
-use kernel::sync::atomic::Atomic;
-use kernel::types::NotThreadSafe;
+use core::ptr::NonNull;
+use kernel::cpu::nr_cpu_ids;
 
-// A 64-bit counter is read by other CPUs while its own CPU writes it, which a 32-bit CPU does in
-// two steps.
+// A 64-bit counter is read by other CPUs while its own CPU writes it, which a 32-bit CPU does in two
+// steps.
 #[cfg(not(CONFIG_64BIT))]
 compile_error!("oxtables needs a 64-bit kernel");
 
-/// Softirqs are disabled on this CPU while this lives, and so are preemption and migration.
+/// How many counters one allocation of per-CPU memory holds; such allocations can't be large
+/// (PCPU_MIN_UNIT_SIZE), and 4 KiB is what iptables takes at a time too.
+const BLOCK: usize = 256;
+
+/// `BLOCK` counters at zero, once for every CPU.
 ///
-/// A packet that is sent is filtered in process context, where a softirq that filters another
-/// packet could come in between.
-pub(super) struct SoftirqsOff(NotThreadSafe);
+/// # Invariants
+///
+/// The pointer came from `shim_counters_alloc(BLOCK)`, and is freed by `drop` alone.
+struct Block(NonNull<bindings::shim_counter>);
 
-impl SoftirqsOff {
-    /// Disables softirqs on this CPU.
-    #[inline]
-    pub(super) fn new() -> Self {
-        // SAFETY: Calls nest; `drop` makes the one that belongs to this.
-        unsafe { bindings::shim_local_bh_disable() };
-        Self(NotThreadSafe)
+// SAFETY: Per-CPU memory belongs to no thread, and its counters are read and written whole.
+unsafe impl Send for Block {}
+// SAFETY: As above.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// May sleep.
+    fn new() -> Result<Self, AllocError> {
+        // SAFETY: The function has no requirement but that the caller may sleep.
+        let counters = unsafe { bindings::shim_counters_alloc(BLOCK) };
+        // INVARIANT: The pointer has just come from there.
+        Ok(Self(NonNull::new(counters).ok_or(AllocError)?))
     }
 }
 
-impl Drop for SoftirqsOff {
-    #[inline]
+impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: `new` disabled them on this CPU, and the guard can't have left it.
-        unsafe { bindings::shim_local_bh_enable() };
-    }
-}
-
-/// One counter of one CPU. Only that CPU writes it, with softirqs off; any CPU may read it.
-struct Cell {
-    packets: Atomic<u64>,
-    bytes: Atomic<u64>,
-}
-
-impl Cell {
-    const fn zero() -> Self {
-        Self {
-            packets: Atomic::new(0),
-            bytes: Atomic::new(0),
-        }
+        // SAFETY: By the invariants the counters were allocated, and nobody has freed them.
+        unsafe { bindings::shim_counters_free(self.0.as_ptr()) };
     }
 }
 
 /// As many counters as asked for, once for every CPU.
 pub(super) struct PerCpu {
-    /// Indexed by CPU number; empty for a number that no CPU can have.
-    rows: KVec<KVVec<Cell>>,
+    blocks: KVVec<Block>,
 }
 
 impl PerCpu {
-    /// `slots` counters at zero. May sleep.
+    /// At least `slots` counters at zero. May sleep.
     pub(super) fn new(slots: usize) -> Result<Self, AllocError> {
-        let cpus = nr_cpu_ids();
-        let mut rows = KVec::with_capacity(cpus as usize, GFP_KERNEL)?;
-        for cpu in 0..cpus {
-            // SAFETY: Any number may be asked about that is less than the number of CPU numbers.
-            let possible = unsafe { bindings::shim_cpu_possible(cpu) };
-            let len = if possible { slots } else { 0 };
-            let mut row = KVVec::with_capacity(len, GFP_KERNEL)?;
-            for _ in 0..len {
-                row.push(Cell::zero(), GFP_KERNEL)?;
-            }
-            rows.push(row, GFP_KERNEL)?;
+        let count = slots.div_ceil(BLOCK);
+        let mut blocks = KVVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            blocks.push(Block::new()?, GFP_KERNEL)?;
         }
-        Ok(Self { rows })
+        Ok(Self { blocks })
     }
 
-    /// The counters of the CPU that this runs on.
-    #[inline]
-    pub(super) fn here<'a>(&'a self, _pinned: &'a SoftirqsOff) -> Row<'a> {
-        // Softirqs are off, so the number stays right while the row is used.
-        let cpu = CpuId::current().as_u32() as usize;
-        let cells = self
-            .rows
-            .get(cpu)
-            .map(|row| row.as_slice())
-            .unwrap_or_default();
-        Row {
-            cells,
-            _pinned: PhantomData,
-        }
-    }
-
-    /// The sum of a counter over all CPUs. Packets that are just being counted may be missing, and
-    /// such a packet's bytes may be missing alone; neither is lost to the next reading.
-    pub(super) fn sum(&self, slot: usize) -> Counters {
-        let mut sum = Counters::default();
-        for cell in self.rows.iter().filter_map(|row| row.get(slot)) {
-            sum.packets = sum.packets.wrapping_add(cell.packets.load(Relaxed));
-            sum.bytes = sum.bytes.wrapping_add(cell.bytes.load(Relaxed));
-        }
-        sum
-    }
-}
-
-/// The counters of one CPU, which is this one.
-#[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    cells: &'a [Cell],
-    _pinned: PhantomData<&'a SoftirqsOff>,
-}
-
-impl Row<'_> {
-    /// Counts one packet of `bytes` bytes. A counter that does not exist is left alone.
+    /// Counts one packet of `bytes` bytes, on the CPU that this runs on and in any context. A counter
+    /// that does not exist is left alone.
     #[inline]
     pub(super) fn count(&self, slot: usize, bytes: u32) {
-        if let Some(cell) = self.cells.get(slot) {
-            // A load and a store, not one atomic addition: nobody else writes, and that is much
-            // cheaper.
-            cell.packets
-                .store(cell.packets.load(Relaxed).wrapping_add(1), Relaxed);
-            cell.bytes.store(
-                cell.bytes.load(Relaxed).wrapping_add(u64::from(bytes)),
-                Relaxed,
-            );
+        if let Some(block) = self.blocks.get(slot / BLOCK) {
+            // SAFETY: By the invariants of `Block` there are `BLOCK` counters.
+            unsafe { bindings::shim_count(block.0.as_ptr(), slot % BLOCK, bytes) };
         }
+    }
+
+    /// The sum of a counter over all CPUs. Packets that are just being counted may be missing, and such
+    /// a packet's bytes may be missing alone; neither is lost to the next reading.
+    pub(super) fn sum(&self, slot: usize) -> Counters {
+        let mut sum = Counters::default();
+        let Some(block) = self.blocks.get(slot / BLOCK) else {
+            return sum;
+        };
+        for cpu in 0..nr_cpu_ids() {
+            // SAFETY: By the invariants of `Block` there are `BLOCK` counters for every CPU that is
+            // possible; the function leaves the others alone.
+            let one = unsafe { bindings::shim_counter_read(block.0.as_ptr(), slot % BLOCK, cpu) };
+            sum.packets = sum.packets.wrapping_add(one.packets);
+            sum.bytes = sum.bytes.wrapping_add(one.bytes);
+        }
+        sum
     }
 }

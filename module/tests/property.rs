@@ -65,7 +65,7 @@ impl Env for Trace {
 fn judge(model: &Model, family: Family, hook: Hook, bytes: &[u8]) -> (Verdict, Trace) {
     let program = Program::compile(model).expect("the model was compiled before");
     let mut trace = Trace::default();
-    let verdict = program.evaluate(family, input(hook, &bytes), &mut trace);
+    let verdict = program.evaluate(family, &input(hook, &bytes), &mut trace);
     (verdict, trace)
 }
 
@@ -97,10 +97,10 @@ proptest! {
         let Ok(program) = Program::compile(&model) else { return Ok(()) };
         let slice = bytes.as_slice();
         let (mut whole, mut pieces) = (Trace::default(), Trace::default());
-        let expected = program.evaluate(family, input(hook, &slice), &mut whole);
+        let expected = program.evaluate(family, &input(hook, &slice), &mut whole);
         let linear = &slice[..cut.min(slice.len())];
         let split = Input { linear, ..input(hook, &slice) };
-        prop_assert_eq!(program.evaluate(family, split, &mut pieces), expected);
+        prop_assert_eq!(program.evaluate(family, &split, &mut pieces), expected);
         prop_assert_eq!(pieces, whole);
     }
 

@@ -14,8 +14,8 @@ const OFFSET_MASK: u16 = 0x1fff;
 ///
 /// [`DropReason::MalformedHeader`] where the header is cut off or shorter than it may be. The stack itself
 /// refuses such packets on receive; a raw socket can still send one.
-#[inline]
-pub fn parse(input: Input<'_>) -> Result<Packet<'_, u32>, DropReason> {
+#[inline(always)]
+pub fn parse<'a>(input: &'a Input<'a>) -> Result<Packet<'a, u32>, DropReason> {
     let mut buffer = [0; MIN_HEADER];
     let header =
         read(input.linear, input.payload, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
@@ -50,12 +50,13 @@ mod tests {
     use crate::engine::packet::Hook;
 
     fn transport(bytes: &[u8]) -> Result<Option<Transport>, DropReason> {
-        parse(input(Hook::LocalIn, &bytes)).map(|packet| packet.body.transport)
+        parse(&input(Hook::LocalIn, &bytes)).map(|packet| packet.body.transport)
     }
 
     #[test]
     fn fields_are_read() {
-        let packet = parse(input(Hook::LocalIn, &TCP_V4)).ok().unwrap();
+        let input = input(Hook::LocalIn, &TCP_V4);
+        let packet = parse(&input).ok().unwrap();
         assert_eq!(packet.source, 0xc000_0201);
         assert_eq!(packet.destination, 0xc633_6402);
         assert_eq!(packet.body.length(), 44);

@@ -45,8 +45,8 @@ impl V6 {
 /// # Errors
 ///
 /// [`DropReason::MalformedHeader`] where the fixed header is cut off or of another version.
-#[inline]
-pub fn parse(input: Input<'_>) -> Result<Packet<'_, V6>, DropReason> {
+#[inline(always)]
+pub fn parse<'a>(input: &'a Input<'a>) -> Result<Packet<'a, V6>, DropReason> {
     let mut buffer = [0; HEADER];
     let header =
         read(input.linear, input.payload, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
@@ -137,7 +137,7 @@ mod tests {
     const NEXT: usize = 6;
 
     fn transport(bytes: &[u8]) -> Result<Option<Transport>, DropReason> {
-        parse(input(Hook::LocalIn, &bytes)).map(|packet| packet.body.transport)
+        parse(&input(Hook::LocalIn, &bytes)).map(|packet| packet.body.transport)
     }
 
     /// The fixed header, followed by these.
@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn fields_are_read() {
-        let packet = parse(input(Hook::LocalIn, &UDP_V6)).ok().unwrap();
+        let input = input(Hook::LocalIn, &UDP_V6);
+        let packet = parse(&input).ok().unwrap();
         assert!(packet.source == core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
         assert!(
             packet.destination == core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into()

@@ -308,7 +308,7 @@ impl Ports {
     /// Length of a UDP header, in bytes.
     const UDP_HEADER: usize = 8;
 
-    #[inline]
+    #[inline(always)]
     fn find(
         family: Family,
         transport: Option<Transport>,
@@ -366,7 +366,7 @@ pub struct Packet<'a, A> {
 
 /// The part of a parsed packet that does not depend on the family.
 pub struct Body<'a> {
-    input: Input<'a>,
+    input: &'a Input<'a>,
     /// The family of the packet.
     pub family: Family,
     /// The packet's mark, as rules have left it.
@@ -378,8 +378,8 @@ pub struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    #[inline]
-    fn new(family: Family, input: Input<'a>, transport: Option<Transport>) -> Self {
+    #[inline(always)]
+    fn new(family: Family, input: &'a Input<'a>, transport: Option<Transport>) -> Self {
         let ports = Ports::find(family, transport, input.linear, input.payload);
         Self {
             mark: input.mark,

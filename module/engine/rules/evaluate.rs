@@ -9,7 +9,7 @@ use super::matches::Outcome;
 use super::model::Policy;
 use super::program::{ask, Action, Address, Entrance, Line, Program, Rules, MAX_DEPTH};
 use super::targets::{Log, Reject};
-use crate::engine::packet::{self, Body, DropReason, Family, Input, Packet, Ports};
+use crate::engine::packet::{self, Body, DropReason, Family, Input, Packet, Ports, V6};
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,7 @@ pub enum Verdict {
     Reject(Reject),
 }
 
-/// What a walk does to the world on its way. Runs with bottom halves off and under RCU in the kernel: it
-/// may not sleep.
+/// What a walk does to the world on its way. In the kernel it runs under RCU: it may not sleep.
 pub trait Env {
     /// A rule or policy was met by a packet of `bytes` bytes; `slot` is below the number of
     /// [`Program::slots`].
@@ -39,24 +38,40 @@ pub trait Env {
 impl Program {
     /// Decides about a packet at a hook.
     #[inline]
-    pub fn evaluate(&self, family: Family, input: Input<'_>, env: &mut impl Env) -> Verdict {
+    pub fn evaluate(&self, family: Family, input: &Input<'_>, env: &mut impl Env) -> Verdict {
         match family {
-            Family::V4 => packet::parse_v4(input).map(|packet| tables(&self.v4, packet, env)),
-            Family::V6 => packet::parse_v6(input).map(|packet| tables(&self.v6, packet, env)),
+            Family::V4 => evaluate_v4(&self.v4, input, env),
+            Family::V6 => evaluate_v6(&self.v6, input, env),
         }
-        .unwrap_or_else(Verdict::Drop)
     }
 }
 
-/// Walks the tables of the packet's hook, until one does not let it pass. Not inlined, so that a packet of one
-/// family does not carry the stack frame of the other's walk.
+// Not inlined, so that a packet of one family does not carry the stack frame of the other's walk.
+
 #[inline(never)]
-fn tables<A: Address>(rules: &Rules<A>, mut packet: Packet<'_, A>, env: &mut impl Env) -> Verdict {
+fn evaluate_v4(rules: &Rules<u32>, input: &Input<'_>, env: &mut impl Env) -> Verdict {
+    match packet::parse_v4(input) {
+        Ok(mut packet) => tables(rules, &mut packet, env),
+        Err(reason) => Verdict::Drop(reason),
+    }
+}
+
+#[inline(never)]
+fn evaluate_v6(rules: &Rules<V6>, input: &Input<'_>, env: &mut impl Env) -> Verdict {
+    match packet::parse_v6(input) {
+        Ok(mut packet) => tables(rules, &mut packet, env),
+        Err(reason) => Verdict::Drop(reason),
+    }
+}
+
+/// Walks the tables of the packet's hook, until one does not let it pass.
+#[inline(always)]
+fn tables<A: Address>(rules: &Rules<A>, packet: &mut Packet<'_, A>, env: &mut impl Env) -> Verdict {
     let Some(entrances) = rules.hooks.get(packet.body.hook() as usize) else {
         return Verdict::Accept;
     };
     for entrance in entrances {
-        let verdict = walk(rules, entrance, &mut packet, env);
+        let verdict = walk(rules, entrance, packet, env);
         if verdict != Verdict::Accept {
             return verdict;
         }

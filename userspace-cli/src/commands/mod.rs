@@ -135,7 +135,7 @@ fn read(path: &Path) -> Result<Source, Failure> {
 }
 
 /// How often a change is tried again when someone else changes the rules meanwhile.
-const TRIES: usize = 5;
+const TRIES: usize = 16;
 
 /// The failure when the kernel refuses operations that come from a text.
 fn refused(error: netlink::Error, source: &Source, origins: &[crate::diagnostic::Span]) -> Failure {

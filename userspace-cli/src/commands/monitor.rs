@@ -28,6 +28,9 @@ pub fn monitor(global: Global, quiet: bool) -> Result<(), Failure> {
     };
     let mut generation = 0;
     let mut before = text(&mut generation)?;
+    if !global.json {
+        output::styled(&format!("listening from generation {generation} on\n"))?;
+    }
     loop {
         let changes = listener.wait()?;
         let news: Vec<_> = changes.unwrap_or_default();

@@ -56,11 +56,13 @@ impl Drop for Namespaces {
 /// # Safety
 ///
 /// `net` is a namespace that is alive during `'a`, and the registration exists as long.
-pub(super) unsafe fn state<'a>(net: *mut bindings::net) -> Pin<&'a Namespace> {
+pub(super) unsafe fn state<'a>(net: *mut bindings::net) -> &'a Namespace {
     // SAFETY: The namespace is alive, so `init` has been called for it and `exit` has not.
-    let state = unsafe { *place(net) };
-    // SAFETY: `init` put it there, pinned, and it stays until `exit`.
-    unsafe { Pin::new_unchecked(&*state) }
+    let place = unsafe { place(net) };
+    // SAFETY: `init` put a pointer there.
+    let state = unsafe { *place };
+    // SAFETY: What it points to stays until `exit`, and is not moved.
+    unsafe { &*state }
 }
 
 /// Where the pointer to a namespace's state is kept.
@@ -83,8 +85,10 @@ unsafe extern "C" fn init(net: *mut bindings::net) -> c_int {
         let state = KBox::pin_init(Namespace::new(net), GFP_KERNEL)?;
         // SAFETY: The state stays pinned: nothing is ever moved out of the place.
         let state = KBox::into_raw(unsafe { Pin::into_inner_unchecked(state) });
-        // SAFETY: The core made the place before it called this, and nobody else knows of it yet.
-        unsafe { place(net).write(state) };
+        // SAFETY: The core made the place before it called this.
+        let place = unsafe { place(net) };
+        // SAFETY: Nobody else knows of the place yet.
+        unsafe { place.write(state) };
         Ok(0)
     })
 }
@@ -106,7 +110,9 @@ unsafe extern "C" fn pre_exit(net: *mut bindings::net) {
 /// Called by the core only.
 unsafe extern "C" fn exit(net: *mut bindings::net) {
     // SAFETY: The core frees the place after this.
-    let state = unsafe { place(net).read() };
+    let place = unsafe { place(net) };
+    // SAFETY: `init` put a pointer there.
+    let state = unsafe { place.read() };
     // SAFETY: `init` made it of a box. Its hooks are gone and a grace period has passed, so no
     // packet is inside; sockets of the namespace, through which netlink could reach it, are gone as
     // well.

@@ -30,16 +30,11 @@ use kernel::types::Opaque;
 use policy::Policies;
 use request::Request;
 
-/// The family's structure and what it points to, in one place on the heap.
-struct Parts {
-    family: bindings::genl_family,
-    operations: [bindings::genl_split_ops; 6],
-    groups: [bindings::genl_multicast_group; 1],
-}
-
 /// The registration of the family. While it lives, requests come in.
 pub(crate) struct Family {
-    parts: KBox<Opaque<Parts>>,
+    family: KBox<Opaque<bindings::genl_family>>,
+    _operations: KBox<[bindings::genl_split_ops; 6]>,
+    _groups: KBox<[bindings::genl_multicast_group; 1]>,
     _policies: Policies,
     _closing: Closing,
 }
@@ -112,36 +107,31 @@ impl Family {
             ..Default::default()
         };
         name(&mut group.name, uapi::GROUP_RULES);
+        let operations = KBox::new(operations, GFP_KERNEL)?;
+        let groups = KBox::new([group], GFP_KERNEL)?;
         let mut family = bindings::genl_family {
             version: uapi::VERSION.into(),
             module: module.as_ptr().cast(),
+            split_ops: operations.as_ptr(),
+            n_split_ops: operations.len() as u8,
+            mcgrps: groups.as_ptr(),
+            n_mcgrps: groups.len() as u8,
             ..Default::default()
         };
         name(&mut family.name, uapi::FAMILY);
         family.set_netnsok(1);
         family.set_parallel_ops(1);
+        let family = KBox::new(Opaque::new(family), GFP_KERNEL)?;
 
-        let parts = Parts {
-            family,
-            operations,
-            groups: [group],
-        };
-        let parts = KBox::new(Opaque::new(parts), GFP_KERNEL)?;
-        let place = parts.get();
-        // SAFETY: The parts are ours alone until they are registered.
-        unsafe {
-            (*place).family.split_ops = (&raw const (*place).operations).cast();
-            (*place).family.n_split_ops = (*place).operations.len() as u8;
-            (*place).family.mcgrps = (&raw const (*place).groups).cast();
-            (*place).family.n_mcgrps = (*place).groups.len() as u8;
-        }
         // SAFETY: The caller keeps the states of namespaces.
         let closing = unsafe { Closing::watch() }?;
-        // SAFETY: All that the family points to is on the heap and stays there until `drop` has
-        // undone this; what requests need the caller vouches for.
-        to_result(unsafe { bindings::genl_register_family(&raw mut (*place).family) })?;
+        // SAFETY: The family and all that it points to is on the heap, and stays there until `drop`
+        // has undone this; what requests need the caller vouches for.
+        to_result(unsafe { bindings::genl_register_family(family.get()) })?;
         Ok(Self {
-            parts,
+            family,
+            _operations: operations,
+            _groups: groups,
             _policies: policies,
             _closing: closing,
         })
@@ -153,7 +143,7 @@ impl Drop for Family {
     fn drop(&mut self) {
         // SAFETY: `register` registered it. The module's use count keeps dumps from being in
         // progress.
-        unsafe { bindings::genl_unregister_family(&raw const (*self.parts.get()).family) };
+        unsafe { bindings::genl_unregister_family(self.family.get()) };
     }
 }
 
@@ -173,7 +163,9 @@ fn name(place: &mut [u8; 16], name: &str) {
 /// Called by the core only, with a request to this family.
 unsafe extern "C" fn answer(_skb: *mut bindings::sk_buff, info: *mut bindings::genl_info) -> c_int {
     // SAFETY: The core keeps the information during the call, and does not change it.
-    let request = unsafe { Request::new(&*info) };
+    let info = unsafe { &*info };
+    // SAFETY: The request is not used after the core's call.
+    let request = unsafe { Request::new(info) };
     let command = Command::ALL
         .into_iter()
         .find(|command| *command as u8 == request.command());
@@ -191,27 +183,23 @@ unsafe extern "C" fn answer(_skb: *mut bindings::sk_buff, info: *mut bindings::g
     }
 }
 
-/// Where the core keeps what a dump needs between its calls.
-///
-/// # Safety
-///
-/// `callback` is a dump of this family.
-unsafe fn dump_place(callback: *mut bindings::netlink_callback) -> *mut *mut Dump {
-    // SAFETY: The caller vouches for the callback; its `ctx` is aligned for pointers and holds
-    // some.
-    unsafe { (&raw mut (*callback).__bindgen_anon_1.ctx).cast() }
-}
-
 /// What the core tells of a dump's request.
 ///
 /// # Safety
 ///
 /// `callback` is a dump of this family, and the core's call lasts for `'a`.
-unsafe fn dump_request<'a>(callback: *mut bindings::netlink_callback) -> Request<'a> {
-    // SAFETY: For dumps of generic netlink `data` is this (genl_dumpit_info()).
-    let info = unsafe { &(*(*callback).data.cast::<bindings::genl_dumpit_info>()).info };
+unsafe fn dump_request<'a>(callback: &bindings::netlink_callback) -> Request<'a> {
+    let data = callback.data.cast::<bindings::genl_dumpit_info>();
+    // SAFETY: This is what `data` is for dumps of generic netlink (genl_dumpit_info()).
+    let data = unsafe { &*data };
     // SAFETY: The caller vouches for the core's call; the request is kept as long as the dump.
-    unsafe { Request::new(info) }
+    unsafe { Request::new(&data.info) }
+}
+
+/// Where the core keeps a pointer of ours between its calls.
+fn dump_place(callback: &mut bindings::netlink_callback) -> *mut *mut Dump {
+    // The union's other members are for those who keep something else.
+    (&raw mut callback.__bindgen_anon_1).cast()
 }
 
 /// Called by the core when a dump begins.
@@ -220,11 +208,13 @@ unsafe fn dump_request<'a>(callback: *mut bindings::netlink_callback) -> Request
 ///
 /// Called by the core only, with a dump of this family.
 unsafe extern "C" fn dump_start(callback: *mut bindings::netlink_callback) -> c_int {
-    // SAFETY: The core's call lasts as long as this.
+    // SAFETY: The core leaves the callback to us during its call.
+    let callback = unsafe { &mut *callback };
+    // SAFETY: The request is not used after the core's call.
     let request = unsafe { dump_request(callback) };
     match Dump::start(&request) {
         Ok(dump) => {
-            // SAFETY: The callback is that of our dump, which begins, so nothing is there yet.
+            // SAFETY: The place has room for some pointers, and nothing is there yet.
             unsafe { dump_place(callback).write(KBox::into_raw(dump)) };
             0
         }
@@ -236,22 +226,24 @@ unsafe extern "C" fn dump_start(callback: *mut bindings::netlink_callback) -> c_
 ///
 /// # Safety
 ///
-/// Called by the core only, between `dump_start` and `dump_done`.
+/// Called by the core only, between `dump_start` and `dump_done`, with a buffer to fill.
 unsafe extern "C" fn dump_fill(
     skb: *mut bindings::sk_buff,
     callback: *mut bindings::netlink_callback,
 ) -> c_int {
-    // SAFETY: The core's call lasts as long as this.
+    // SAFETY: The core leaves the callback to us during its call.
+    let callback = unsafe { &mut *callback };
+    // SAFETY: The request is not used after the core's call.
     let request = unsafe { dump_request(callback) };
-    // SAFETY: `dump_start` put it there, and the core makes one call at a time for a dump.
-    let dump = unsafe { &mut **dump_place(callback) };
-    // SAFETY: As above, the callback is ours during the call.
-    let least_buffer = unsafe { &mut (*callback).min_dump_alloc };
+    // SAFETY: `dump_start` put a pointer there.
+    let dump = unsafe { dump_place(callback).read() };
+    // SAFETY: It points to our dump until `dump_done`; the core makes one call at a time.
+    let dump = unsafe { &mut *dump };
     let Some(skb) = NonNull::new(skb) else {
         return 0;
     };
     // SAFETY: The core called us with a buffer to fill.
-    match unsafe { dump.fill(&request, skb, least_buffer) } {
+    match unsafe { dump.fill(&request, skb, &mut callback.min_dump_alloc) } {
         Ok(more) => more,
         Err(refusal) => request.refuse(&refusal),
     }
@@ -263,7 +255,11 @@ unsafe extern "C" fn dump_fill(
 ///
 /// Called by the core only, once for each `dump_start` that succeeded.
 unsafe extern "C" fn dump_done(callback: *mut bindings::netlink_callback) -> c_int {
-    // SAFETY: `dump_start` put it there, and nobody uses it any more.
-    drop(unsafe { KBox::from_raw(dump_place(callback).read()) });
+    // SAFETY: The core leaves the callback to us during its call.
+    let callback = unsafe { &mut *callback };
+    // SAFETY: `dump_start` put a pointer there.
+    let dump = unsafe { dump_place(callback).read() };
+    // SAFETY: It came from a box, and nobody uses it any more.
+    drop(unsafe { KBox::from_raw(dump) });
     0
 }

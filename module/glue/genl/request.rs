@@ -41,7 +41,7 @@ impl<'a> Request<'a> {
         // SAFETY: The sender's socket keeps its namespace alive, and the core keeps the socket. The
         // state of namespaces is there before the family is registered and goes after that is
         // undone.
-        unsafe { namespaces::state(net) }.get_ref()
+        unsafe { namespaces::state(net) }
     }
 
     /// The port of the socket that sent the request.
@@ -58,8 +58,9 @@ impl<'a> Request<'a> {
         let Some(len) = len.checked_sub(headers) else {
             return &[];
         };
+        let attributes = message.cast::<u8>().wrapping_add(headers);
         // SAFETY: The core checked that the message has the length that it says, headers included.
-        unsafe { slice::from_raw_parts(message.cast::<u8>().add(headers), len) }
+        unsafe { slice::from_raw_parts(attributes, len) }
     }
 
     /// The attribute of this number; the first, if there are several.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What tests are made of: packets, rulesets of a few lines, and an environment that remembers.
 
-use super::packet::{DeviceName, DropReason, Family, Hook, Input};
+use super::packet::{DeviceName, DropReason, Family, Flat, Hook};
 use super::rules::matches::Outcome;
 use super::rules::model::Matches;
 use super::rules::targets::Log;
@@ -53,16 +53,12 @@ impl Bytes {
     }
 }
 
-/// What a hook would hand over for a packet that lies in one piece; it came in by eth0.
-pub(crate) fn input<'a>(hook: Hook, bytes: &'a &'a [u8]) -> Input<'a> {
-    Input {
-        hook,
-        linear: bytes,
-        payload: bytes,
-        len: bytes.len() as u32,
+/// A packet that came in by eth0.
+pub(crate) fn flat(bytes: &[u8]) -> Flat<'_> {
+    Flat {
+        bytes,
         input: DeviceName::from_text(b"eth0").unwrap_or_default(),
-        output: DeviceName::default(),
-        mark: 0,
+        ..Flat::default()
     }
 }
 
@@ -148,6 +144,6 @@ impl Env for Seen {
 /// What the filter table makes of a packet for this machine.
 pub(crate) fn judge(program: &Program, family: Family, bytes: &[u8]) -> (Verdict, Seen) {
     let mut seen = Seen::default();
-    let verdict = program.evaluate(family, &input(Hook::LocalIn, &bytes), &mut seen);
+    let verdict = program.evaluate(family, &flat(bytes).at(Hook::LocalIn), &mut seen);
     (verdict, seen)
 }

@@ -2,7 +2,7 @@
 //! A short test that the module runs before it registers anything: a build that decides wrongly, by a
 //! compiler's fault or a damaged file, must not stand between two networks.
 
-use super::packet::{DeviceName, Family, Hook, Input};
+use super::packet::{Family, Flat, Hook};
 use super::rules::transaction::{apply, Action, Op};
 use super::rules::{Counters, Env, Error, Model, Policy, Program, Rule, Target, Verdict};
 use super::text::Name;
@@ -54,15 +54,11 @@ pub fn run() -> Result<(), &'static str> {
     ];
     for (bytes, verdict, hits) in expected {
         let mut tally = Tally::default();
-        let input = Input {
-            hook: Hook::LocalIn,
-            linear: bytes,
-            payload: &bytes,
-            len: bytes.len() as u32,
-            input: DeviceName::default(),
-            output: DeviceName::default(),
-            mark: 0,
+        let packet = Flat {
+            bytes,
+            ..Flat::default()
         };
+        let input = packet.at(Hook::LocalIn);
         if program.evaluate(Family::V4, &input, &mut tally) != verdict || tally.0 != hits {
             return Err("a packet was judged wrongly");
         }

@@ -9,7 +9,7 @@ use super::rcu::Reader;
 use super::ruleset::Ruleset;
 use super::skb::{self, Packet};
 use crate::alloc::{KBox, GFP_KERNEL};
-use crate::engine::packet::{Family, Hook, Input};
+use crate::engine::packet::{DeviceName, Family, Hook, Input, Source};
 use crate::engine::rules::targets::Log;
 use crate::engine::rules::{Env, Program, Verdict};
 use core::ptr::NonNull;
@@ -201,7 +201,7 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
 }
 
 /// Walks the packet through the rules.
-#[inline]
+#[inline(always)]
 fn judge(
     ruleset: &Ruleset,
     family: Family,
@@ -209,56 +209,73 @@ fn judge(
     packet: &Packet<'_>,
     state: &bindings::nf_hook_state,
 ) -> Verdict {
-    // SAFETY: The devices that a hook is told of stay during the call.
-    let input = unsafe { skb::device_name(state.in_) };
-    // SAFETY: As above.
-    let output = unsafe { skb::device_name(state.out) };
-    let seen = Input {
+    let counters = &ruleset.counters;
+    let seen = Seen { packet, state };
+    let input = Input {
         hook,
         linear: packet.linear(),
-        payload: packet,
+        source: &seen,
         len: packet.len(),
-        input,
-        output,
         mark: packet.mark(),
     };
     let mut effects = Effects {
-        counters: &ruleset.counters,
-        packet,
-        state,
+        counters,
+        seen: &seen,
     };
-    let verdict = ruleset.program.evaluate(family, &seen, &mut effects);
+    let verdict = ruleset.program.evaluate(family, &input, &mut effects);
     if let Verdict::Drop(reason) = verdict {
-        let slot = ruleset.drop_slot(reason);
-        ruleset.counters.count(slot, packet.len());
+        counters.count(ruleset.drop_slot(reason), packet.len());
     }
     verdict
 }
 
-/// What rules do on a packet's way through them.
-struct Effects<'a, 'b> {
-    counters: &'a PerCpu,
+/// A packet where it is seen.
+struct Seen<'a, 'b> {
     packet: &'a Packet<'b>,
     state: &'a bindings::nf_hook_state,
 }
 
-impl Env for Effects<'_, '_> {
+impl Source for Seen<'_, '_> {
+    fn copy(&self, offset: usize, to: &mut [u8]) -> bool {
+        self.packet.copy(offset, to)
+    }
+
+    fn input(&self) -> DeviceName {
+        // SAFETY: The devices that a hook is told of stay during the call.
+        unsafe { skb::device_name(self.state.in_) }
+    }
+
+    fn output(&self) -> DeviceName {
+        // SAFETY: As above.
+        unsafe { skb::device_name(self.state.out) }
+    }
+}
+
+/// What rules do on a packet's way through them.
+struct Effects<'a> {
+    counters: &'a PerCpu,
+    seen: &'a Seen<'a, 'a>,
+}
+
+impl Env for Effects<'_> {
     #[inline]
     fn count(&mut self, slot: u32, bytes: u32) {
         self.counters.count(slot as usize, bytes);
     }
 
     fn log(&mut self, log: &Log) {
-        log::write(log, self.packet, self.state);
+        log::write(log, self.seen.packet, self.seen.state);
     }
 
     fn set_mark(&mut self, mark: u32) {
-        self.packet.set_mark(mark);
+        self.seen.packet.set_mark(mark);
     }
 }
 
 /// Routes a packet of this machine's own anew, after its mark changed: routing may go by marks, and
 /// had happened before. Answers netfilter with what becomes of the packet.
+#[cold]
+#[inline(never)]
 fn reroute(family: Family, packet: &Packet<'_>, state: &bindings::nf_hook_state) -> c_uint {
     let error = match family {
         // SAFETY: Namespace, socket and packet are those of the hook that we are in, which is

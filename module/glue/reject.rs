@@ -113,6 +113,8 @@ impl Senders {
 
     /// Tells the sender of `packet`, which the caller drops afterwards. Nothing is sent when the
     /// kernel finds that nothing may be (the packet is an ICMP error, or a broadcast).
+    #[cold]
+    #[inline(never)]
     pub(super) fn send(
         &self,
         family: Family,

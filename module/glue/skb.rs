@@ -3,7 +3,7 @@
 //! checked views.
 
 use super::bindings;
-use crate::engine::packet::{DeviceName, Payload};
+use crate::engine::packet::DeviceName;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::slice;
@@ -45,7 +45,7 @@ impl<'a> Packet<'a> {
     unsafe fn field<T: Copy>(&self, offset: usize) -> T {
         // SAFETY: By the invariants the buffer is valid and nobody writes to the field; the caller
         // vouches for its place and type.
-        unsafe { self.0.as_ptr().byte_add(offset).cast::<T>().read() }
+        unsafe { self.0.as_ptr().wrapping_byte_add(offset).cast::<T>().read() }
     }
 
     /// How many bytes the network header lies after `skb->data`. At netfilter's hooks that is zero;
@@ -102,20 +102,17 @@ impl<'a> Packet<'a> {
     /// Sets the packet's mark.
     #[inline]
     pub(super) fn set_mark(&self, mark: u32) {
+        let place = self.0.as_ptr().wrapping_byte_add(bindings::CONST_SKB_MARK);
         // SAFETY: By the invariants the buffer is valid and nobody else uses the mark, which is 32
         // bits wide; no reference to it is ever made.
-        unsafe {
-            self.0
-                .as_ptr()
-                .byte_add(bindings::CONST_SKB_MARK)
-                .cast::<u32>()
-                .write(mark)
-        };
+        unsafe { place.cast::<u32>().write(mark) };
     }
 }
 
-impl Payload for Packet<'_> {
-    fn copy(&self, offset: usize, to: &mut [u8]) -> bool {
+impl Packet<'_> {
+    /// Copies the bytes at `offset` from the network header, wherever they lie; `false` when they are not
+    /// all there.
+    pub(super) fn copy(&self, offset: usize, to: &mut [u8]) -> bool {
         let offset = offset
             .checked_add(self.network_offset())
             .and_then(|offset| i32::try_from(offset).ok());

@@ -4,7 +4,7 @@
 mod generate;
 
 use oxtables_engine::alloc::{failing_after, KVVec, GFP_KERNEL};
-use oxtables_engine::engine::packet::{DeviceName, Family, Hook, Input};
+use oxtables_engine::engine::packet::{DeviceName, Family, Flat, Hook, Input};
 use oxtables_engine::engine::rules::targets::Log;
 use oxtables_engine::engine::rules::transaction::{apply, Op};
 use oxtables_engine::engine::rules::{Env, Kind, Model, Program, Verdict};
@@ -32,15 +32,12 @@ fn decode(bytes: &[u8]) -> KVVec<Op> {
     ops
 }
 
-fn input<'a>(hook: Hook, bytes: &'a &'a [u8]) -> Input<'a> {
-    Input {
-        hook,
-        linear: bytes,
-        payload: bytes,
-        len: bytes.len() as u32,
-        input: DeviceName::from_text(b"eth0").unwrap(),
-        output: DeviceName::from_text(b"eth1").unwrap(),
-        mark: 0,
+fn flat(bytes: &[u8]) -> Flat<'_> {
+    let device = |name: &[u8]| DeviceName::from_text(name).unwrap();
+    Flat {
+        bytes,
+        input: device(b"eth0"),
+        output: device(b"eth1"),
     }
 }
 
@@ -65,7 +62,7 @@ impl Env for Trace {
 fn judge(model: &Model, family: Family, hook: Hook, bytes: &[u8]) -> (Verdict, Trace) {
     let program = Program::compile(model).expect("the model was compiled before");
     let mut trace = Trace::default();
-    let verdict = program.evaluate(family, &input(hook, &bytes), &mut trace);
+    let verdict = program.evaluate(family, &flat(bytes).at(hook), &mut trace);
     (verdict, trace)
 }
 
@@ -96,10 +93,11 @@ proptest! {
     ) {
         let Ok(program) = Program::compile(&model) else { return Ok(()) };
         let slice = bytes.as_slice();
+        let flat = flat(slice);
         let (mut whole, mut pieces) = (Trace::default(), Trace::default());
-        let expected = program.evaluate(family, &input(hook, &slice), &mut whole);
+        let expected = program.evaluate(family, &flat.at(hook), &mut whole);
         let linear = &slice[..cut.min(slice.len())];
-        let split = Input { linear, ..input(hook, &slice) };
+        let split = Input { linear, ..flat.at(hook) };
         prop_assert_eq!(program.evaluate(family, &split, &mut pieces), expected);
         prop_assert_eq!(pieces, whole);
     }

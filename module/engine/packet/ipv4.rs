@@ -8,17 +8,17 @@ const MIN_HEADER: usize = 20;
 /// The fragment offset's bits in the field that it shares with the flags; it counts in units of 8 bytes.
 const OFFSET_MASK: u16 = 0x1fff;
 
-/// Parses an IPv4 packet. Addresses come as numbers in host order.
+/// Parses an IPv4 packet, and its ports where they are asked for. Addresses come as numbers in host order.
 ///
 /// # Errors
 ///
 /// [`DropReason::MalformedHeader`] where the header is cut off or shorter than it may be. The stack itself
 /// refuses such packets on receive; a raw socket can still send one.
 #[inline(always)]
-pub fn parse<'a>(input: &'a Input<'a>) -> Result<Packet<'a, u32>, DropReason> {
+pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, u32>, DropReason> {
     let mut buffer = [0; MIN_HEADER];
     let header =
-        read(input.linear, input.payload, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
+        read(input.linear, input.source, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
     let &[version_ihl, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
         header;
     let offset = usize::from(version_ihl & 0xf) * 4;
@@ -38,6 +38,7 @@ pub fn parse<'a>(input: &'a Input<'a>) -> Result<Packet<'a, u32>, DropReason> {
                 offset,
                 fragment,
             }),
+            with_ports,
         ),
     })
 }
@@ -46,17 +47,18 @@ pub fn parse<'a>(input: &'a Input<'a>) -> Result<Packet<'a, u32>, DropReason> {
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_packet_ipv4))]
 mod tests {
     use super::*;
-    use crate::engine::fixtures::{input, Bytes, TCP_V4};
+    use crate::engine::fixtures::{flat, Bytes, TCP_V4};
     use crate::engine::packet::Hook;
 
     fn transport(bytes: &[u8]) -> Result<Option<Transport>, DropReason> {
-        parse(&input(Hook::LocalIn, &bytes)).map(|packet| packet.body.transport)
+        parse(&flat(bytes).at(Hook::LocalIn), true).map(|packet| packet.body.transport)
     }
 
     #[test]
     fn fields_are_read() {
-        let input = input(Hook::LocalIn, &TCP_V4);
-        let packet = parse(&input).ok().unwrap();
+        let flat = flat(TCP_V4);
+        let input = flat.at(Hook::LocalIn);
+        let packet = parse(&input, true).ok().unwrap();
         assert_eq!(packet.source, 0xc000_0201);
         assert_eq!(packet.destination, 0xc633_6402);
         assert_eq!(packet.body.length(), 44);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! IPv6 (RFC 8200): addresses, and the walk over extension headers to the transport header.
 
-use super::{read, Body, DropReason, Family, Input, Packet, Payload, Transport};
+use super::{read, Body, DropReason, Family, Input, Packet, Source, Transport};
 
 /// Length of the fixed header, in bytes.
 const HEADER: usize = 40;
@@ -37,7 +37,7 @@ impl V6 {
     }
 }
 
-/// Parses an IPv6 packet.
+/// Parses an IPv6 packet, and its ports where they are asked for.
 ///
 /// A damaged chain of extension headers is no error here: iptables lets such a packet pass until a rule
 /// asks for its protocol, so `transport` is `None` and the rule decides.
@@ -46,10 +46,10 @@ impl V6 {
 ///
 /// [`DropReason::MalformedHeader`] where the fixed header is cut off or of another version.
 #[inline(always)]
-pub fn parse<'a>(input: &'a Input<'a>) -> Result<Packet<'a, V6>, DropReason> {
+pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, V6>, DropReason> {
     let mut buffer = [0; HEADER];
     let header =
-        read(input.linear, input.payload, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
+        read(input.linear, input.source, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
     let &[version, _, _, _, _, _, next, _, ref addresses @ ..] = header;
     if version >> 4 != 6 {
         return Err(DropReason::MalformedHeader);
@@ -58,22 +58,17 @@ pub fn parse<'a>(input: &'a Input<'a>) -> Result<Packet<'a, V6>, DropReason> {
         (Some(source), Some(destination)) => (V6::new(*source), V6::new(*destination)),
         _ => return Err(DropReason::MalformedHeader),
     };
-    let transport = find_transport(next, input.linear, input.payload, input.len as usize);
+    let transport = find_transport(next, input.linear, input.source, input.len as usize);
     Ok(Packet {
         source,
         destination,
-        body: Body::new(Family::V6, input, transport),
+        body: Body::new(Family::V6, input, transport, with_ports),
     })
 }
 
 /// Walks the extension headers from the fixed header's end. `None` when the chain is damaged: cut off,
 /// longer than the packet or than [`MAX_EXTENSIONS`], or a later fragment of it.
-fn find_transport(
-    first: u8,
-    linear: &[u8],
-    payload: &dyn Payload,
-    len: usize,
-) -> Option<Transport> {
+fn find_transport(first: u8, linear: &[u8], source: &dyn Source, len: usize) -> Option<Transport> {
     let mut protocol = first;
     let mut offset = HEADER;
     for _ in 0..=MAX_EXTENSIONS {
@@ -85,14 +80,14 @@ fn find_transport(
             });
         }
         let mut buffer = [0; 2];
-        let &[next, length] = read(linear, payload, offset, &mut buffer)?;
+        let &[next, length] = read(linear, source, offset, &mut buffer)?;
         let length = match protocol {
             FRAGMENT => {
                 let mut buffer = [0; 2];
                 // The offset counts units of 8 bytes and lies above three bits of flags, so that masking
                 // these gives bytes.
                 let fragment =
-                    u16::from_be_bytes(*read(linear, payload, offset + 2, &mut buffer)?) & !7;
+                    u16::from_be_bytes(*read(linear, source, offset + 2, &mut buffer)?) & !7;
                 if fragment != 0 {
                     // What follows is the middle of something; what it is a fragment of is only known
                     // when no further extension header comes first.
@@ -130,14 +125,14 @@ fn is_extension(protocol: u8) -> bool {
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_packet_ipv6))]
 mod tests {
     use super::*;
-    use crate::engine::fixtures::{input, Bytes, UDP_V6};
+    use crate::engine::fixtures::{flat, Bytes, UDP_V6};
     use crate::engine::packet::Hook;
 
     /// The position of the first header's number in the fixed header.
     const NEXT: usize = 6;
 
     fn transport(bytes: &[u8]) -> Result<Option<Transport>, DropReason> {
-        parse(&input(Hook::LocalIn, &bytes)).map(|packet| packet.body.transport)
+        parse(&flat(bytes).at(Hook::LocalIn), true).map(|packet| packet.body.transport)
     }
 
     /// The fixed header, followed by these.
@@ -149,8 +144,9 @@ mod tests {
 
     #[test]
     fn fields_are_read() {
-        let input = input(Hook::LocalIn, &UDP_V6);
-        let packet = parse(&input).ok().unwrap();
+        let flat = flat(UDP_V6);
+        let input = flat.at(Hook::LocalIn);
+        let packet = parse(&input, true).ok().unwrap();
         assert!(packet.source == core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
         assert!(
             packet.destination == core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into()

@@ -181,17 +181,47 @@ impl DropReason {
     }
 }
 
-/// The bytes of a packet that lie outside its linear area, or all of them: the slow way in.
-pub trait Payload {
+/// What is known of a packet beside the bytes at hand: the slow way in, taken where a rule asks.
+pub trait Source {
     /// Copies the bytes at `offset` from the network header; `false` when they are not all there.
     fn copy(&self, offset: usize, to: &mut [u8]) -> bool;
+
+    /// The interface that the packet came in by; empty where there is none.
+    fn input(&self) -> DeviceName;
+
+    /// The interface that the packet goes out by; empty where there is none.
+    fn output(&self) -> DeviceName;
 }
 
-impl Payload for &[u8] {
+/// A packet that lies in one piece, and that no network stack knows of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Flat<'a> {
+    /// Its bytes, from the network header on.
+    pub bytes: &'a [u8],
+    /// The interface that it came in by.
+    pub input: DeviceName,
+    /// The interface that it goes out by.
+    pub output: DeviceName,
+}
+
+impl Flat<'_> {
+    /// The packet at a hook.
+    pub fn at(&self, hook: Hook) -> Input<'_> {
+        Input {
+            hook,
+            linear: self.bytes,
+            source: self,
+            len: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
+            mark: 0,
+        }
+    }
+}
+
+impl Source for Flat<'_> {
     fn copy(&self, offset: usize, to: &mut [u8]) -> bool {
         let from = offset
             .checked_add(to.len())
-            .and_then(|end| self.get(offset..end));
+            .and_then(|end| self.bytes.get(offset..end));
         match from {
             Some(from) => {
                 to.copy_from_slice(from);
@@ -199,6 +229,14 @@ impl Payload for &[u8] {
             }
             None => false,
         }
+    }
+
+    fn input(&self) -> DeviceName {
+        self.input
+    }
+
+    fn output(&self) -> DeviceName {
+        self.output
     }
 }
 
@@ -262,14 +300,10 @@ pub struct Input<'a> {
     pub hook: Hook,
     /// The bytes of the packet that lie in one piece, from the network header on.
     pub linear: &'a [u8],
-    /// The way to all its bytes.
-    pub payload: &'a dyn Payload,
+    /// The way to all its bytes, and to what else is known of it.
+    pub source: &'a dyn Source,
     /// The packet's length in bytes, from the network header on.
     pub len: u32,
-    /// The interface that it came in by; empty where there is none.
-    pub input: DeviceName,
-    /// The interface that it goes out by; empty where there is none.
-    pub output: DeviceName,
     /// The packet's mark.
     pub mark: u32,
 }
@@ -313,7 +347,7 @@ impl Ports {
         family: Family,
         transport: Option<Transport>,
         linear: &[u8],
-        payload: &dyn Payload,
+        source: &dyn Source,
     ) -> Self {
         let Some(Transport {
             protocol,
@@ -329,11 +363,11 @@ impl Ports {
             (true, 0) => {
                 let first = if protocol == protocol::TCP {
                     let mut buffer = [0; Self::TCP_HEADER];
-                    read(linear, payload, offset, &mut buffer)
+                    read(linear, source, offset, &mut buffer)
                         .and_then(|header| header.first_chunk().copied())
                 } else {
                     let mut buffer = [0; Self::UDP_HEADER];
-                    read(linear, payload, offset, &mut buffer)
+                    read(linear, source, offset, &mut buffer)
                         .and_then(|header| header.first_chunk().copied())
                 };
                 match first {
@@ -373,14 +407,23 @@ pub struct Body<'a> {
     pub mark: u32,
     /// Where the transport header is; `None` when the headers before it are damaged.
     pub transport: Option<Transport>,
-    /// The packet's ports.
+    /// The packet's ports, where they were asked for.
     pub ports: Ports,
 }
 
 impl<'a> Body<'a> {
     #[inline(always)]
-    fn new(family: Family, input: &'a Input<'a>, transport: Option<Transport>) -> Self {
-        let ports = Ports::find(family, transport, input.linear, input.payload);
+    fn new(
+        family: Family,
+        input: &'a Input<'a>,
+        transport: Option<Transport>,
+        with_ports: bool,
+    ) -> Self {
+        let ports = if with_ports {
+            Ports::find(family, transport, input.linear, input.source)
+        } else {
+            Ports::None
+        };
         Self {
             mark: input.mark,
             input,
@@ -388,6 +431,15 @@ impl<'a> Body<'a> {
             transport,
             ports,
         }
+    }
+
+    /// Whether the packet is whole and undamaged as far as its ports, so that protocol and ports can be
+    /// taken at their word.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.transport
+            .is_some_and(|transport| transport.fragment == 0)
+            && !matches!(self.ports, Ports::Damaged(_))
     }
 
     /// The hook that the packet is at.
@@ -403,15 +455,13 @@ impl<'a> Body<'a> {
     }
 
     /// The interface that the packet came in by.
-    #[inline]
-    pub fn input(&self) -> &DeviceName {
-        &self.input.input
+    pub fn input(&self) -> DeviceName {
+        self.input.source.input()
     }
 
     /// The interface that the packet goes out by.
-    #[inline]
-    pub fn output(&self) -> &DeviceName {
-        &self.input.output
+    pub fn output(&self) -> DeviceName {
+        self.input.source.output()
     }
 
     /// The `N` bytes at `offset` from the network header: in place where they lie in one piece, else
@@ -422,7 +472,7 @@ impl<'a> Body<'a> {
         offset: usize,
         buffer: &'b mut [u8; N],
     ) -> Option<&'b [u8; N]> {
-        read(self.input.linear, self.input.payload, offset, buffer)
+        read(self.input.linear, self.input.source, offset, buffer)
     }
 
     /// Fills `buffer` with the bytes at `offset` from the transport header; `false` when the packet does not
@@ -431,7 +481,7 @@ impl<'a> Body<'a> {
         self.transport
             .filter(|transport| transport.fragment == 0)
             .and_then(|transport| transport.offset.checked_add(offset))
-            .is_some_and(|offset| self.input.payload.copy(offset, buffer))
+            .is_some_and(|offset| self.input.source.copy(offset, buffer))
     }
 }
 
@@ -439,7 +489,7 @@ impl<'a> Body<'a> {
 #[inline]
 fn read<'b, const N: usize>(
     linear: &'b [u8],
-    payload: &dyn Payload,
+    source: &dyn Source,
     offset: usize,
     buffer: &'b mut [u8; N],
 ) -> Option<&'b [u8; N]> {
@@ -449,5 +499,5 @@ fn read<'b, const N: usize>(
     {
         return Some(found);
     }
-    payload.copy(offset, buffer).then_some(&*buffer)
+    source.copy(offset, buffer).then_some(&*buffer)
 }

@@ -348,6 +348,7 @@ fn line<A: FromIp>(
     for item in &rule.matches.0 {
         // Only the first question may be asked ahead: another one before it could have let the packet go
         // where a damaged header makes this one drop it.
+        rules.ask_ports |= item.ports().is_some();
         let hoisted = item
             .ports()
             .filter(|_| asks & (ask::PORTS | ask::MATCHES) == 0);

@@ -50,7 +50,7 @@ impl Program {
 
 #[inline(never)]
 fn evaluate_v4(rules: &Rules<u32>, input: &Input<'_>, env: &mut impl Env) -> Verdict {
-    match packet::parse_v4(input) {
+    match packet::parse_v4(input, rules.ask_ports) {
         Ok(mut packet) => tables(rules, &mut packet, env),
         Err(reason) => Verdict::Drop(reason),
     }
@@ -58,7 +58,7 @@ fn evaluate_v4(rules: &Rules<u32>, input: &Input<'_>, env: &mut impl Env) -> Ver
 
 #[inline(never)]
 fn evaluate_v6(rules: &Rules<V6>, input: &Input<'_>, env: &mut impl Env) -> Verdict {
-    match packet::parse_v6(input) {
+    match packet::parse_v6(input, rules.ask_ports) {
         Ok(mut packet) => tables(rules, &mut packet, env),
         Err(reason) => Verdict::Drop(reason),
     }
@@ -128,10 +128,15 @@ fn walk<A: Address>(
             }
             continue;
         };
-        match line.test(rules, packet) {
-            Outcome::No => continue,
-            Outcome::Yes => (),
-            Outcome::Drop(reason) => return Verdict::Drop(reason),
+        if line.excludes(packet) {
+            continue;
+        }
+        if line.asks & ask::MORE != 0 || !packet.body.is_plain() {
+            match line.test(rules, &packet.body) {
+                Outcome::No => continue,
+                Outcome::Yes => (),
+                Outcome::Drop(reason) => return Verdict::Drop(reason),
+            }
         }
         env.count(line.slot, packet.body.length());
         match line.action {
@@ -151,7 +156,7 @@ fn walk<A: Address>(
             Action::Goto(index) => chain = rules.chain(index).iter(),
             Action::Reject(reject) => return Verdict::Reject(reject),
             Action::Log(index) => {
-                if let Some(log) = rules.logs.get(index as usize) {
+                if let Some(log) = rules.log(index) {
                     env.log(log);
                 }
             }
@@ -169,79 +174,74 @@ fn walk<A: Address>(
 }
 
 impl<A: Address> Line<A> {
-    /// Whether all holds of the packet that the line asks.
+    /// Whether addresses, protocol or ports say at once that the line does not match: what most lines ask
+    /// for and most packets do not have. All else is left to [`test`](Self::test).
     #[inline(always)]
-    fn test(&self, rules: &Rules<A>, packet: &Packet<'_, A>) -> Outcome {
-        let asks = self.asks;
-        if packet.source.differs(self.source, self.source_mask) != (asks & ask::NOT_SOURCE != 0)
+    fn excludes(&self, packet: &Packet<'_, A>) -> bool {
+        let asks = |what| self.asks & what != 0;
+        if packet.source.differs(self.source, self.source_mask) != asks(ask::NOT_SOURCE)
             || packet
                 .destination
                 .differs(self.destination, self.destination_mask)
-                != (asks & ask::NOT_DESTINATION != 0)
+                != asks(ask::NOT_DESTINATION)
         {
-            return Outcome::No;
+            return true;
         }
-        if asks & !(ask::NOT_SOURCE | ask::NOT_DESTINATION) == 0 {
-            return Outcome::Yes;
+        if asks(ask::PROTOCOL) {
+            if let Some(transport) = packet.body.transport {
+                if (transport.protocol == self.protocol) == asks(ask::NOT_PROTOCOL) {
+                    return true;
+                }
+            }
         }
-        self.test_rest(rules, &packet.body)
+        if asks(ask::PORTS) {
+            if let Ports::Known {
+                source,
+                destination,
+            } = packet.body.ports
+            {
+                return self.source_port.contains(source) == asks(ask::NOT_SOURCE_PORT)
+                    || self.destination_port.contains(destination)
+                        == asks(ask::NOT_DESTINATION_PORT);
+            }
+        }
+        false
     }
 
-    #[inline(always)]
-    fn test_rest(&self, rules: &Rules<A>, packet: &Body<'_>) -> Outcome {
-        let asks = self.asks;
-        if asks & ask::DEVICES != 0 {
+    /// Whether all holds of the packet that the line asks, when [`excludes`](Self::excludes) did not rule
+    /// it out. Not inlined: the loop over lines is to be short, and what this needs kept out of it.
+    #[inline(never)]
+    fn test(&self, rules: &Rules<A>, packet: &Body<'_>) -> Outcome {
+        let asks = |what| self.asks & what != 0;
+        if asks(ask::DEVICES) {
             let fits = rules
                 .devices
                 .get(self.devices as usize)
                 .is_some_and(|devices| {
-                    devices.input.fits(packet.input()) && devices.output.fits(packet.output())
+                    devices.input.fits(&packet.input()) && devices.output.fits(&packet.output())
                 });
             if !fits {
                 return Outcome::No;
             }
         }
-        if asks & ask::PROTOCOL != 0 {
-            let Some(transport) = packet.transport else {
-                return Outcome::Drop(DropReason::MalformedExtensions);
-            };
-            if (transport.protocol == self.protocol) == (asks & ask::NOT_PROTOCOL != 0) {
-                return Outcome::No;
-            }
+        if asks(ask::PROTOCOL) && packet.transport.is_none() {
+            return Outcome::Drop(DropReason::MalformedExtensions);
         }
-        if asks & (ask::FRAGMENT | ask::NOT_FRAGMENT) != 0 {
+        if asks(ask::FRAGMENT | ask::NOT_FRAGMENT) {
             let later = packet
                 .transport
                 .is_some_and(|transport| transport.fragment != 0);
-            if later != (asks & ask::FRAGMENT != 0) {
+            if later != asks(ask::FRAGMENT) {
                 return Outcome::No;
             }
         }
-        if asks & ask::PORTS != 0 {
+        if asks(ask::PORTS) {
             match packet.ports {
-                Ports::Known {
-                    source,
-                    destination,
-                } => {
-                    if self.source_port.contains(source) == (asks & ask::NOT_SOURCE_PORT != 0)
-                        || self.destination_port.contains(destination)
-                            == (asks & ask::NOT_DESTINATION_PORT != 0)
-                    {
-                        return Outcome::No;
-                    }
-                }
+                Ports::Known { .. } => (),
                 Ports::None => return Outcome::No,
                 Ports::Damaged(reason) => return Outcome::Drop(reason),
             }
         }
-        if asks & ask::MATCHES == 0 {
-            return Outcome::Yes;
-        }
-        self.test_matches(rules, packet)
-    }
-
-    /// Whether all matches hold that the line does not have in itself.
-    fn test_matches(&self, rules: &Rules<A>, packet: &Body<'_>) -> Outcome {
         let first = self.matches as usize;
         let matches = rules
             .matches

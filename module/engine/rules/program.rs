@@ -50,6 +50,8 @@ pub(super) mod ask {
     pub(crate) const NOT_SOURCE_PORT: u16 = 1 << 8;
     pub(crate) const NOT_DESTINATION_PORT: u16 = 1 << 9;
     pub(crate) const MATCHES: u16 = 1 << 10;
+    /// What can't be answered from the line alone.
+    pub(crate) const MORE: u16 = DEVICES | FRAGMENT | NOT_FRAGMENT | MATCHES;
 }
 
 /// A rule as packets meet it.
@@ -130,6 +132,8 @@ pub(super) struct Rules<A> {
     pub logs: KVVec<Log>,
     /// Each chain's run of lines.
     pub chains: KVVec<Range<u32>>,
+    /// Whether some line or match asks for ports.
+    pub ask_ports: bool,
     /// For each hook, the built-in chains in the order of their tables.
     pub hooks: [KVec<Entrance>; Hook::ALL.len()],
 }
@@ -142,12 +146,20 @@ impl<A> Rules<A> {
             devices: KVVec::new(),
             logs: KVVec::new(),
             chains: KVVec::new(),
+            ask_ports: false,
             hooks: [const { KVec::new() }; Hook::ALL.len()],
         }
     }
 
-    /// The lines of a chain; none for an index that is no chain's.
-    #[inline]
+    /// A log target. Not inlined, as below.
+    #[inline(never)]
+    pub(super) fn log(&self, index: u32) -> Option<&Log> {
+        self.logs.get(index as usize)
+    }
+
+    /// The lines of a chain; none for an index that is no chain's. Not inlined, so that what it needs is not
+    /// kept at hand in the loop over lines, which goes on without it for most packets.
+    #[inline(never)]
     pub(super) fn chain(&self, index: u32) -> &[Line<A>] {
         self.chains
             .get(index as usize)

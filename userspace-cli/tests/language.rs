@@ -10,7 +10,7 @@ use oxtables::language::plan::{plan, How};
 use oxtables::language::printer::{self, Which};
 use oxtables::language::ruleset;
 use oxtables::names::Names;
-use oxtables_engine::engine::packet::{DeviceName, Family, Hook, Input};
+use oxtables_engine::engine::packet::{DeviceName, Family, Flat, Hook};
 use oxtables_engine::engine::rules::targets::Log;
 use oxtables_engine::engine::rules::{Env, Model, Program, Verdict};
 use proptest::prelude::*;
@@ -61,17 +61,16 @@ fn judge(program: &Program, family: Family, hook: Hook, bytes: &[u8]) -> (Verdic
         let name: &[u8] = if there { b"eth0" } else { b"" };
         DeviceName::from_text(name).unwrap()
     };
-    let input = Input {
-        hook,
-        linear: bytes,
-        payload: &bytes,
-        len: bytes.len() as u32,
+    let packet = Flat {
+        bytes,
         input: device(hook.has_input()),
         output: device(hook.has_output()),
-        mark: 0,
     };
     let mut trace = Trace::default();
-    (program.evaluate(family, &input, &mut trace), trace)
+    (
+        program.evaluate(family, &packet.at(hook), &mut trace),
+        trace,
+    )
 }
 
 /// Rulesets that the kernel would take: what is generated may have a REJECT where none can be.

@@ -107,8 +107,12 @@ pub fn prefix(token: &Token, family: Family) -> Result<Prefix, Problem> {
             ),
         )
         .help(format!(
-            "put the rule into a table that follows a line `family {}`",
-            other.name()
+            "in a file, lines `family {}` begin the tables of the other family; on the command line, {} does",
+            other.name(),
+            match other {
+                Family::V4 => "-4",
+                Family::V6 => "-6",
+            }
         ))
     } else if text.bytes().any(|byte| byte.is_ascii_alphabetic()) && !text.contains(':') {
         Problem::new(address.span, format!("`{text}` is not an address"))

@@ -514,6 +514,13 @@ impl Reader<'_> {
             other => other,
         };
         let Some(entry) = MATCHES.iter().find(|entry| entry.about.name == wanted) else {
+            if extensions::LATER_MATCHES.contains(&wanted) {
+                return Err(Problem::new(
+                    token.span,
+                    format!("match `{name}` is not supported yet"),
+                )
+                .label("one of iptables' that oxtables does not have"));
+            }
             let problem = Problem::new(token.span, format!("unknown match `{name}`"));
             return Err(match nearest(&name, extensions::match_names()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),

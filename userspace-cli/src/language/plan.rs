@@ -433,6 +433,10 @@ impl<'a> Planner<'a> {
         match kind {
             Kind::NoTarget => {
                 let name = self.target_name(statement);
+                if extensions::LATER_TARGETS.contains(&&*name) {
+                    return Problem::new(target, format!("target `{name}` is not supported yet"))
+                        .label("one of iptables' that oxtables does not have");
+                }
                 let problem =
                     Problem::new(target, format!("no chain and no target is called `{name}`"));
                 let known: Vec<_> = chains()
@@ -440,7 +444,9 @@ impl<'a> Planner<'a> {
                     .collect();
                 match nearest(&name, known.iter().map(String::as_str)) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
-                    None => problem.help(format!("a line `:{name} - [0:0]` makes a chain")),
+                    None => problem.help(format!(
+                        "a line `:{name} - [0:0]` or `oxtables new-chain {name}` makes a chain"
+                    )),
                 }
             }
             Kind::JumpToBuiltIn => Problem::new(target, "a rule can't lead to a built-in chain")
@@ -467,7 +473,9 @@ impl<'a> Planner<'a> {
                 )
                 .help(match nearest(&name, known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("a line `:{name} - [0:0]` makes it, before its first rule"),
+                    None => {
+                        format!("a line `:{name} - [0:0]` or `oxtables new-chain {name}` makes it")
+                    }
                 })
             }
             Kind::NoPolicy => Problem::new(

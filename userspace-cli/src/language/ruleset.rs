@@ -149,7 +149,15 @@ pub fn parse_command(
     let tokens = lexer::tokens(text, 0)?;
     let mut statements = Vec::new();
     command(&tokens, None, family, names, &mut statements)?;
-    Ok(statements)
+    match (tokens.first(), tokens.last()) {
+        // In a file, a line for the other family is skipped; here nothing else would be left.
+        (Some(first), Some(last)) if statements.is_empty() => Err(Problem::new(
+            first.span.to(last.span),
+            "the rule is for the other family",
+        )
+        .help("-4 or -6 comes before the chain here")),
+        _ => Ok(statements),
+    }
 }
 
 struct Reader<'a> {
@@ -179,10 +187,16 @@ impl Reader<'_> {
                 Ok(())
             }
             b"COMMIT" => {
-                let table = self.open.take();
-                self.ruleset.tables.extend(table);
-                if self.skipping {
-                    self.skipping = false;
+                if let Some(extra) = tokens.get(1) {
+                    return Err(Problem::new(extra.span, "nothing more can stand here"));
+                }
+                match self.open.take() {
+                    Some(table) => self.ruleset.tables.push(table),
+                    None if self.skipping => self.skipping = false,
+                    None => {
+                        return Err(Problem::new(span, "no table is open")
+                            .expected("a line `*TABLE`, such as `*filter`, before it"))
+                    }
                 }
                 Ok(())
             }

@@ -159,6 +159,8 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
         ("--dport 22", "unknown option `--dport`", "--dport", "`-p tcp` or `-m tcp` comes before it"),
         ("--log-prefix x", "unknown option `--log-prefix`", "--log-prefix", "`-j LOG` comes before it"),
         ("-m mrak", "unknown match `mrak`", "mrak", "did you mean `mark`?"),
+        ("-m conntrack --ctstate NEW", "match `conntrack` is not supported yet", "conntrack", ""),
+        ("-j MASQUERADE", "target `MASQUERADE` is not supported yet", "MASQUERADE", ""),
         ("-m icmp6", "match `icmp6` is for IPv6 only", "icmp6", ""),
         ("-j DORP", "no chain and no target is called `DORP`", "DORP", "did you mean `DROP`?"),
         ("-j cahin", "no chain and no target is called `cahin`", "cahin", "did you mean `chain`?"),
@@ -171,7 +173,7 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
         ("-p tcp --dport 65536", "there is no port 65536", "65536", ""),
         ("-p tcp --dport shh", "no service `shh` is known for tcp", "shh", "did you mean `ssh`?"),
         ("-s 1.2.3.4/33", "prefix of 33 bits is too long", "33", ""),
-        ("-s 1.1.1.1,::1", "IPv6 address in a rule for IPv4", "::1", "put the rule into a table that follows a line `family ipv6`"),
+        ("-s 1.1.1.1,::1", "IPv6 address in a rule for IPv4", "::1", "in a file, lines `family ipv6` begin the tables of the other family; on the command line, -6 does"),
         ("-p tpc", "unknown protocol `tpc`", "tpc", "did you mean `tcp`?"),
         ("-p 256", "`256` is not a protocol", "256", ""),
         ("-p tcp --dport ! 22", "`!` stands before the option, not after it", "!", "write `! --dport PORT[:PORT]`"),
@@ -216,6 +218,12 @@ fn files_that_make_no_sense_are_refused_where_they_do_not() {
     for (file, message, blamed) in [
         ("-A INPUT\n", "the line belongs to no table", "-A INPUT"),
         ("*filter\n", "table `filter` has no end", "*filter"),
+        ("COMMIT\n", "no table is open", "COMMIT"),
+        (
+            "*filter\nCOMMIT now\n",
+            "nothing more can stand here",
+            "now",
+        ),
         (
             "*filter\n*filter\nCOMMIT\n",
             "table `filter` is still open",
@@ -504,6 +512,7 @@ fn commands_change_what_iptables_would() {
         (&["-A INPUT -F"], "a line has one command"),
         (&["-N a -j DROP"], "this command takes no rule"),
         (&["-D INPUT 0"], "chain `INPUT` has no rule of that number"),
+        (&["-A INPUT -6 -j DROP"], "the rule is for the other family"),
     ] {
         assert_eq!(
             edited(commands).unwrap_err().message,

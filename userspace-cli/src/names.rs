@@ -137,27 +137,19 @@ impl Names {
             .chain(self.protocols.keys().map(String::as_str))
     }
 
-    /// The port of a service, of a protocol or of any.
+    /// The port of a service: the protocol's own, or else that of any. Most services are listed for one
+    /// protocol only, and iptables does not mind either.
     pub fn service(&self, name: &str, protocol: Option<u8>) -> Option<u16> {
         let known = |protocol: &str| {
             let key = (name.to_owned(), protocol.to_owned());
             self.services.get(&key).copied()
         };
-        match protocol.and_then(protocol_name) {
-            // The lists of UDP-Lite, SCTP and DCCP are next to empty; the ports are the same.
-            Some(protocol) => known(protocol).or_else(|| match protocol {
-                "udplite" => known("udp"),
-                "sctp" | "dccp" => known("tcp"),
-                _ => None,
-            }),
-            None => known("tcp").or_else(|| known("udp")),
-        }
-        .or_else(|| {
-            let found = SERVICES.iter().find(|(known, _)| *known == name);
-            found
-                .filter(|_| self.services.is_empty())
-                .map(|(_, port)| *port)
-        })
+        let usual = || SERVICES.iter().find(|(known, _)| *known == name);
+        protocol
+            .and_then(protocol_name)
+            .and_then(known)
+            .or_else(|| ["tcp", "udp", "sctp", "dccp"].into_iter().find_map(known))
+            .or_else(|| usual().map(|(_, port)| *port))
     }
 
     /// The names of all services.
@@ -192,10 +184,10 @@ mod tests {
         assert_eq!(names.protocol("bad"), None);
         assert_eq!(names.service("www", Some(6)), Some(80));
         assert_eq!(names.service("ssh", Some(6)), Some(22));
-        assert_eq!(names.service("ssh", Some(17)), None);
+        assert_eq!(names.service("ssh", Some(17)), Some(22));
         assert_eq!(names.service("snmp", None), Some(161));
         assert_eq!(names.service("snmp", Some(136)), Some(161));
-        assert_eq!(names.service("https", Some(6)), None);
+        assert_eq!(names.service("nosuch", Some(6)), None);
         assert_eq!(Names::default().service("https", Some(17)), Some(443));
     }
 

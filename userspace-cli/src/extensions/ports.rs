@@ -5,9 +5,9 @@ use oxtables_engine::engine::rules::matches::PortRange;
 use oxtables_engine::uapi::field::Not;
 
 use super::{numbers, Given, Options, Printed};
-use crate::diagnostic::{nearest, Problem};
+use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
-use crate::names::{protocol_name, Names};
+use crate::names::Names;
 
 /// The port that a word names.
 fn port(token: &Token, names: &Names, protocol: Option<u8>) -> Result<u16, Problem> {
@@ -27,13 +27,9 @@ fn port(token: &Token, names: &Names, protocol: Option<u8>) -> Result<u16, Probl
         }
     }
     names.service(&name, protocol).ok_or_else(|| {
-        let of = protocol.and_then(protocol_name).unwrap_or("any protocol");
-        let problem = Problem::new(token.span, format!("no service `{name}` is known for {of}"))
+        let problem = Problem::new(token.span, format!("no service is called `{name}`"))
             .expected("a port number or a name from /etc/services");
-        match nearest(&name, names.services()) {
-            Some(near) => problem.help(format!("did you mean `{near}`?")),
-            None => problem,
-        }
+        problem.suggest(&name, names.services())
     })
 }
 

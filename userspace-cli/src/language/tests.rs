@@ -171,7 +171,7 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
         ("-o eth0", "packets have no output interface here", "-o eth0", ""),
         ("-p tcp --dport 9:1", "port range is reversed", "9:1", "write `1:9`"),
         ("-p tcp --dport 65536", "there is no port 65536", "65536", ""),
-        ("-p tcp --dport shh", "no service `shh` is known for tcp", "shh", "did you mean `ssh`?"),
+        ("-p tcp --dport shh", "no service is called `shh`", "shh", "did you mean `ssh`?"),
         ("-s 1.2.3.4/33", "prefix of 33 bits is too long", "33", ""),
         ("-s 1.1.1.1,::1", "IPv6 address in a rule for IPv4", "::1", "in a file, lines `family ipv6` begin the tables of the other family; on the command line, -6 does"),
         ("-p tpc", "unknown protocol `tpc`", "tpc", "did you mean `tcp`?"),

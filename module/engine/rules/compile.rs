@@ -10,11 +10,10 @@
 //! chain to the chains below it the hook that packets come from.
 
 use super::error::{Error, Kind, Place};
+use super::line::{ask, Action, Address, DevicePattern, Line, Masked, More, Quick, Span};
 use super::matches::{PortPair, PortRange};
-use super::model::{Chain, Model, Prefix, Rule, Slot, Table};
-use super::program::{
-    ask, Action, Address, DevicePattern, Devices, Entrance, Line, Program, Rules, MAX_DEPTH,
-};
+use super::model::{Chain, Device, Model, Prefix, Rule, Slot, Table};
+use super::program::{Entrance, Program, Rules, MAX_DEPTH};
 use super::targets::Target;
 use crate::alloc::{KVVec, GFP_KERNEL};
 use crate::engine::packet::{DeviceName, Family, Hook, V6};
@@ -298,49 +297,48 @@ fn line<A: FromIp>(
     callee: u32,
 ) -> Result<Line<A>, Error> {
     let mut asks = 0;
-    let mut address = |prefix: Option<Not<Prefix>>, negated: u16| match prefix {
-        Some(prefix) => {
-            if prefix.not {
-                asks |= negated;
-            }
-            (
-                A::from_ip(prefix.value.address),
-                A::from_ip(prefix.value.mask),
-            )
+    let mut more = More::default();
+    let mut address = |prefix: Option<Not<Prefix>>, excluded: &mut Option<Masked<A>>| {
+        let Some(Not { value, not }) = prefix else {
+            return Masked::default();
+        };
+        let masked = Masked {
+            address: A::from_ip(value.address),
+            mask: A::from_ip(value.mask),
+        };
+        if not {
+            asks |= ask::MORE;
+            *excluded = Some(masked);
+            return Masked::default();
         }
-        None => (A::default(), A::default()),
+        masked
     };
-    let (source, source_mask) = address(rule.source, ask::NOT_SOURCE);
-    let (destination, destination_mask) = address(rule.destination, ask::NOT_DESTINATION);
+    let source = address(rule.source, &mut more.not_source);
+    let destination = address(rule.destination, &mut more.not_destination);
 
-    let protocol = rule.protocol.filter(|protocol| protocol.value != 0);
-    if let Some(protocol) = protocol {
-        asks |= ask::PROTOCOL | if protocol.not { ask::NOT_PROTOCOL } else { 0 };
-    }
-    if let Some(fragment) = rule.fragment {
-        asks |= if fragment.not {
-            ask::NOT_FRAGMENT
-        } else {
-            ask::FRAGMENT
-        };
-    }
+    let (protocol, protocol_mask) = match rule.protocol {
+        Some(Not { value: 0, .. }) | None => (0, 0),
+        Some(Not { value, not: false }) => {
+            asks |= ask::PROTOCOL;
+            (value, u8::MAX)
+        }
+        Some(Not { value, not: true }) => {
+            asks |= ask::PROTOCOL | ask::MORE;
+            more.not_protocol = Some(value);
+            (0, 0)
+        }
+    };
 
-    let devices = number(rules.devices.len())?;
-    if rule.input.is_some() || rule.output.is_some() {
-        asks |= ask::DEVICES;
-        let pattern = |device: Option<Not<super::model::Device>>| match device {
-            Some(device) => DevicePattern {
-                name: device.value.name,
-                mask: device_mask(device.value.name, device.value.any_ending),
-                not: device.not,
-            },
-            None => DevicePattern::default(),
-        };
-        let devices = Devices {
-            input: pattern(rule.input),
-            output: pattern(rule.output),
-        };
-        rules.devices.push(devices, GFP_KERNEL)?;
+    let pattern = |device: Not<Device>| DevicePattern {
+        name: device.value.name,
+        mask: device_mask(device.value.name, device.value.any_ending),
+        not: device.not,
+    };
+    more.input = rule.input.map(pattern);
+    more.output = rule.output.map(pattern);
+    more.fragment = rule.fragment.map(|fragment| !fragment.not);
+    if more.input.is_some() || more.output.is_some() || more.fragment.is_some() {
+        asks |= ask::MORE;
     }
 
     let mut ports = PortPair::default();
@@ -361,18 +359,21 @@ fn line<A: FromIp>(
             rules.matches.push(item.try_clone()?, GFP_KERNEL)?;
         }
     }
-    let mut port_range = |asked: Option<Not<PortRange>>, negated: u16| match asked {
-        Some(range) => {
-            asks |= if range.not { negated } else { 0 };
-            range.value
+    let mut span = |asked: Option<Not<PortRange>>| match asked {
+        Some(Not { value, not: false }) => value.into(),
+        Some(Not { not: true, .. }) => {
+            asks |= ask::MORE;
+            more.ports = ports;
+            Span::ALL
         }
-        None => PortRange {
-            first: 0,
-            last: u16::MAX,
-        },
+        None => Span::ALL,
     };
-    let source_port = port_range(ports.source, ask::NOT_SOURCE_PORT);
-    let destination_port = port_range(ports.destination, ask::NOT_DESTINATION_PORT);
+    let source_port = span(ports.source);
+    let destination_port = span(ports.destination);
+    let more_index = number(rules.more.len())?;
+    if asks & ask::MORE != 0 {
+        rules.more.push(more, GFP_KERNEL)?;
+    }
     let match_count = u8::try_from(rules.matches.len() - matches).map_err(|_| Error {
         kind: Kind::TooMany,
         place: None,
@@ -394,17 +395,18 @@ fn line<A: FromIp>(
         Target::Mark(set_mark) => Action::Mark(*set_mark),
     };
     Ok(Line {
-        source,
-        source_mask,
-        destination,
-        destination_mask,
+        quick: Quick {
+            source,
+            destination,
+            protocol,
+            protocol_mask,
+            source_port,
+            destination_port,
+        },
         asks,
-        protocol: protocol.map_or(0, |protocol| protocol.value),
         match_count,
-        source_port,
-        destination_port,
         matches: number(matches)?,
-        devices,
+        more: more_index,
         slot,
         action,
     })

@@ -5,11 +5,12 @@
 
 use core::slice;
 
+use super::line::{ask, Action, Address, Line};
 use super::matches::Outcome;
 use super::model::Policy;
-use super::program::{ask, Action, Address, Entrance, Line, Program, Rules, MAX_DEPTH};
+use super::program::{Entrance, Program, Rules, MAX_DEPTH};
 use super::targets::{Log, Reject};
-use crate::engine::packet::{self, Body, DropReason, Family, Input, Packet, Ports, V6};
+use crate::engine::packet::{self, DropReason, Family, Input, Packet, Ports, V6};
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,20 @@ fn walk<A: Address>(
     packet: &mut Packet<'_, A>,
     env: &mut impl Env,
 ) -> Verdict {
+    // A packet that is whole and undamaged can be taken at its word, and most are. Where it has no ports the
+    // protocol excludes lines that ask for some.
+    let plain = packet.body.is_plain();
+    let protocol = packet
+        .body
+        .transport
+        .map_or(0, |transport| transport.protocol);
+    let (source, destination) = match packet.body.ports {
+        Ports::Known {
+            source,
+            destination,
+        } => (source, destination),
+        _ => (0, 0),
+    };
     // Made by the first jump: most packets meet none, and it is not small.
     let mut callers: Option<Callers<'_, A>> = None;
     let mut chain = rules.chain(entrance.chain).iter();
@@ -128,11 +143,17 @@ fn walk<A: Address>(
             }
             continue;
         };
-        if line.excludes(packet) {
+        if line.quick.excludes_addresses(packet) {
             continue;
         }
-        if line.asks & ask::MORE != 0 || !packet.body.is_plain() {
-            match line.test(rules, &packet.body) {
+        if plain
+            && (line.quick.excludes_protocol(protocol)
+                || line.quick.excludes_ports(source, destination))
+        {
+            continue;
+        }
+        if !plain || line.asks & (ask::MORE | ask::MATCHES) != 0 {
+            match line.test(rules, packet) {
                 Outcome::No => continue,
                 Outcome::Yes => (),
                 Outcome::Drop(reason) => return Verdict::Drop(reason),
@@ -170,89 +191,6 @@ fn walk<A: Address>(
     match entrance.policy {
         Policy::Accept => Verdict::Accept,
         Policy::Drop => Verdict::Drop(DropReason::Policy),
-    }
-}
-
-impl<A: Address> Line<A> {
-    /// Whether addresses, protocol or ports say at once that the line does not match: what most lines ask
-    /// for and most packets do not have. All else is left to [`test`](Self::test).
-    #[inline(always)]
-    fn excludes(&self, packet: &Packet<'_, A>) -> bool {
-        let asks = |what| self.asks & what != 0;
-        if packet.source.differs(self.source, self.source_mask) != asks(ask::NOT_SOURCE)
-            || packet
-                .destination
-                .differs(self.destination, self.destination_mask)
-                != asks(ask::NOT_DESTINATION)
-        {
-            return true;
-        }
-        if asks(ask::PROTOCOL) {
-            if let Some(transport) = packet.body.transport {
-                if (transport.protocol == self.protocol) == asks(ask::NOT_PROTOCOL) {
-                    return true;
-                }
-            }
-        }
-        if asks(ask::PORTS) {
-            if let Ports::Known {
-                source,
-                destination,
-            } = packet.body.ports
-            {
-                return self.source_port.contains(source) == asks(ask::NOT_SOURCE_PORT)
-                    || self.destination_port.contains(destination)
-                        == asks(ask::NOT_DESTINATION_PORT);
-            }
-        }
-        false
-    }
-
-    /// Whether all holds of the packet that the line asks, when [`excludes`](Self::excludes) did not rule
-    /// it out. Not inlined: the loop over lines is to be short, and what this needs kept out of it.
-    #[inline(never)]
-    fn test(&self, rules: &Rules<A>, packet: &Body<'_>) -> Outcome {
-        let asks = |what| self.asks & what != 0;
-        if asks(ask::DEVICES) {
-            let fits = rules
-                .devices
-                .get(self.devices as usize)
-                .is_some_and(|devices| {
-                    devices.input.fits(&packet.input()) && devices.output.fits(&packet.output())
-                });
-            if !fits {
-                return Outcome::No;
-            }
-        }
-        if asks(ask::PROTOCOL) && packet.transport.is_none() {
-            return Outcome::Drop(DropReason::MalformedExtensions);
-        }
-        if asks(ask::FRAGMENT | ask::NOT_FRAGMENT) {
-            let later = packet
-                .transport
-                .is_some_and(|transport| transport.fragment != 0);
-            if later != asks(ask::FRAGMENT) {
-                return Outcome::No;
-            }
-        }
-        if asks(ask::PORTS) {
-            match packet.ports {
-                Ports::Known { .. } => (),
-                Ports::None => return Outcome::No,
-                Ports::Damaged(reason) => return Outcome::Drop(reason),
-            }
-        }
-        let first = self.matches as usize;
-        let matches = rules
-            .matches
-            .get(first..first + usize::from(self.match_count));
-        for item in matches.unwrap_or_default() {
-            match item.test(packet) {
-                Outcome::Yes => (),
-                outcome => return outcome,
-            }
-        }
-        Outcome::Yes
     }
 }
 

@@ -12,6 +12,7 @@ pub mod choice;
 pub mod compile;
 pub mod error;
 pub mod evaluate;
+mod line;
 pub mod matches;
 pub mod model;
 pub mod program;

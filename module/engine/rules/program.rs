@@ -7,113 +7,15 @@
 
 use core::ops::Range;
 
-use super::matches::{Match, PortRange};
+use super::line::{Line, More};
+use super::matches::Match;
 use super::model::{Policy, Slot};
-use super::targets::{Log, Reject, SetMark};
+use super::targets::Log;
 use crate::alloc::{KVVec, KVec};
-use crate::engine::packet::{DeviceName, Family, Hook, V6};
+use crate::engine::packet::{Family, Hook, V6};
 
 /// How deep chains may nest below a built-in one: what a packet's walk must remember is bounded.
 pub const MAX_DEPTH: usize = 16;
-
-/// An address as a family compares it.
-pub trait Address: Copy + Default {
-    /// Whether the bits under `mask` differ from those of `asked`.
-    fn differs(self, asked: Self, mask: Self) -> bool;
-}
-
-impl Address for u32 {
-    #[inline(always)]
-    fn differs(self, asked: Self, mask: Self) -> bool {
-        self & mask != asked
-    }
-}
-
-impl Address for V6 {
-    #[inline(always)]
-    fn differs(self, asked: Self, mask: Self) -> bool {
-        let ([a, b], [c, d], [e, f]) = (self.0, asked.0, mask.0);
-        (a & e ^ c) | (b & f ^ d) != 0
-    }
-}
-
-/// What a line asks for beside addresses; a bit each in [`Line::asks`].
-pub(super) mod ask {
-    pub(crate) const NOT_SOURCE: u16 = 1 << 0;
-    pub(crate) const NOT_DESTINATION: u16 = 1 << 1;
-    pub(crate) const PROTOCOL: u16 = 1 << 2;
-    pub(crate) const NOT_PROTOCOL: u16 = 1 << 3;
-    pub(crate) const FRAGMENT: u16 = 1 << 4;
-    pub(crate) const NOT_FRAGMENT: u16 = 1 << 5;
-    pub(crate) const DEVICES: u16 = 1 << 6;
-    pub(crate) const PORTS: u16 = 1 << 7;
-    pub(crate) const NOT_SOURCE_PORT: u16 = 1 << 8;
-    pub(crate) const NOT_DESTINATION_PORT: u16 = 1 << 9;
-    pub(crate) const MATCHES: u16 = 1 << 10;
-    /// What can't be answered from the line alone.
-    pub(crate) const MORE: u16 = DEVICES | FRAGMENT | NOT_FRAGMENT | MATCHES;
-}
-
-/// A rule as packets meet it.
-pub(super) struct Line<A> {
-    pub source: A,
-    pub source_mask: A,
-    pub destination: A,
-    pub destination_mask: A,
-    /// Bits of [`ask`].
-    pub asks: u16,
-    pub protocol: u8,
-    /// How many matches, from `matches` on.
-    pub match_count: u8,
-    pub source_port: PortRange,
-    pub destination_port: PortRange,
-    /// The first match, or pair of devices, by its index.
-    pub matches: u32,
-    pub devices: u32,
-    /// The counters that a hit goes to.
-    pub slot: u32,
-    pub action: Action,
-}
-
-/// What a line does with a packet that it matches.
-#[derive(Clone, Copy)]
-pub(super) enum Action {
-    Continue,
-    Accept,
-    Drop,
-    Return,
-    /// The index of a chain.
-    Jump(u32),
-    /// The index of a chain.
-    Goto(u32),
-    Reject(Reject),
-    /// The index of a log target.
-    Log(u32),
-    Mark(SetMark),
-}
-
-/// The beginning of an interface name, or all of it.
-#[derive(Clone, Copy, Default)]
-pub(super) struct DevicePattern {
-    pub name: DeviceName,
-    pub mask: [u64; 2],
-    pub not: bool,
-}
-
-impl DevicePattern {
-    #[inline]
-    pub(super) fn fits(&self, device: &DeviceName) -> bool {
-        let ([a, b], [c, d], [e, f]) = (device.0, self.name.0, self.mask);
-        ((a ^ c) & e | (b ^ d) & f == 0) != self.not
-    }
-}
-
-/// What a line asks of the interfaces.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Devices {
-    pub input: DevicePattern,
-    pub output: DevicePattern,
-}
 
 /// A built-in chain of a table, as a hook enters it.
 #[derive(Clone, Copy)]
@@ -128,7 +30,7 @@ pub(super) struct Entrance {
 pub(super) struct Rules<A> {
     pub lines: KVVec<Line<A>>,
     pub matches: KVVec<Match>,
-    pub devices: KVVec<Devices>,
+    pub more: KVVec<More<A>>,
     pub logs: KVVec<Log>,
     /// Each chain's run of lines.
     pub chains: KVVec<Range<u32>>,
@@ -143,7 +45,7 @@ impl<A> Rules<A> {
         Self {
             lines: KVVec::new(),
             matches: KVVec::new(),
-            devices: KVVec::new(),
+            more: KVVec::new(),
             logs: KVVec::new(),
             chains: KVVec::new(),
             ask_ports: false,

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One rule as packets meet it.
+//!
+//! Most packets walk past most rules, so a line is made to be passed quickly. What nearly all rules ask for
+//! is kept as a [`Quick`] test: address, protocol and ports, each a comparison that needs no flag to tell
+//! whether it is asked at all, since a mask of zero and the range of all ports let everything through. What
+//! is rarer ([`More`], matches) is looked at only where the quick test did not exclude the packet. A negated
+//! value can't be asked quickly; its place in the quick test lets everything through.
+
+use super::matches::{Outcome, PortPair, PortRange};
+use super::program::Rules;
+use super::targets::{Reject, SetMark};
+use crate::engine::packet::{DeviceName, DropReason, Packet, Ports, V6};
+
+/// An address as a family compares it.
+pub(super) trait Address: Copy + Default {
+    /// Whether the bits under `mask` differ from those of `asked`.
+    fn differs(self, asked: Self, mask: Self) -> bool;
+}
+
+impl Address for u32 {
+    #[inline(always)]
+    fn differs(self, asked: Self, mask: Self) -> bool {
+        self & mask != asked
+    }
+}
+
+impl Address for V6 {
+    #[inline(always)]
+    fn differs(self, asked: Self, mask: Self) -> bool {
+        let ([a, b], [c, d], [e, f]) = (self.0, asked.0, mask.0);
+        (a & e ^ c) | (b & f ^ d) != 0
+    }
+}
+
+/// An address and the bits of it that count.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Masked<A> {
+    pub address: A,
+    pub mask: A,
+}
+
+impl<A: Address> Masked<A> {
+    #[inline(always)]
+    fn excludes(&self, address: A) -> bool {
+        address.differs(self.address, self.mask)
+    }
+}
+
+/// Ports, held so that one comparison tells.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    first: u16,
+    /// How many ports follow the first.
+    more: u16,
+}
+
+impl Span {
+    pub(super) const ALL: Self = Self {
+        first: 0,
+        more: u16::MAX,
+    };
+
+    #[inline(always)]
+    fn excludes(&self, port: u16) -> bool {
+        // A port below the first wraps around to a large number.
+        port.wrapping_sub(self.first) > self.more
+    }
+}
+
+impl From<PortRange> for Span {
+    fn from(range: PortRange) -> Self {
+        Self {
+            first: range.first,
+            more: range.last.wrapping_sub(range.first),
+        }
+    }
+}
+
+/// What must hold of a packet for the line to match it; it need not be enough.
+pub(super) struct Quick<A> {
+    pub source: Masked<A>,
+    pub destination: Masked<A>,
+    pub protocol: u8,
+    /// All bits, or none where any protocol will do.
+    pub protocol_mask: u8,
+    pub source_port: Span,
+    pub destination_port: Span,
+}
+
+impl<A: Address> Quick<A> {
+    #[inline(always)]
+    pub(super) fn excludes_addresses(&self, packet: &Packet<'_, A>) -> bool {
+        self.source.excludes(packet.source) || self.destination.excludes(packet.destination)
+    }
+
+    #[inline(always)]
+    pub(super) fn excludes_protocol(&self, protocol: u8) -> bool {
+        protocol & self.protocol_mask != self.protocol
+    }
+
+    #[inline(always)]
+    pub(super) fn excludes_ports(&self, source: u16, destination: u16) -> bool {
+        self.source_port.excludes(source) || self.destination_port.excludes(destination)
+    }
+}
+
+/// What a line asks for; a bit each in [`Line::asks`].
+pub(super) mod ask {
+    /// The packet must have a protocol to judge by.
+    pub(crate) const PROTOCOL: u8 = 1 << 0;
+    /// The packet must have ports to judge by.
+    pub(crate) const PORTS: u8 = 1 << 1;
+    /// There is a [`More`](super::More).
+    pub(crate) const MORE: u8 = 1 << 2;
+    /// There are matches.
+    pub(crate) const MATCHES: u8 = 1 << 3;
+}
+
+/// A rule as packets meet it.
+pub(super) struct Line<A> {
+    pub quick: Quick<A>,
+    /// Bits of [`ask`].
+    pub asks: u8,
+    /// How many matches, from `matches` on.
+    pub match_count: u8,
+    /// The first match, by its index.
+    pub matches: u32,
+    /// The index of what is asked more.
+    pub more: u32,
+    /// The counters that a hit goes to.
+    pub slot: u32,
+    pub action: Action,
+}
+
+/// What a line does with a packet that it matches.
+#[derive(Clone, Copy)]
+pub(super) enum Action {
+    Continue,
+    Accept,
+    Drop,
+    Return,
+    /// The index of a chain.
+    Jump(u32),
+    /// The index of a chain.
+    Goto(u32),
+    Reject(Reject),
+    /// The index of a log target.
+    Log(u32),
+    Mark(SetMark),
+}
+
+/// The beginning of an interface name, or all of it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct DevicePattern {
+    pub name: DeviceName,
+    pub mask: [u64; 2],
+    pub not: bool,
+}
+
+impl DevicePattern {
+    fn excludes(&self, device: DeviceName) -> bool {
+        let ([a, b], [c, d], [e, f]) = (device.0, self.name.0, self.mask);
+        ((a ^ c) & e | (b ^ d) & f != 0) != self.not
+    }
+}
+
+/// What few lines ask for: values to be excluded, interfaces, fragments.
+#[derive(Default)]
+pub(super) struct More<A> {
+    pub not_source: Option<Masked<A>>,
+    pub not_destination: Option<Masked<A>>,
+    pub not_protocol: Option<u8>,
+    /// Ports of which one at least is negated.
+    pub ports: PortPair,
+    /// Whether the packet must be a fragment other than the first, or must not.
+    pub fragment: Option<bool>,
+    pub input: Option<DevicePattern>,
+    pub output: Option<DevicePattern>,
+}
+
+impl<A: Address> More<A> {
+    /// Whether addresses or interfaces rule the packet out.
+    fn excludes(&self, packet: &Packet<'_, A>) -> bool {
+        self.not_source
+            .is_some_and(|source| !source.excludes(packet.source))
+            || self
+                .not_destination
+                .is_some_and(|destination| !destination.excludes(packet.destination))
+            || self
+                .input
+                .is_some_and(|device| device.excludes(packet.body.input()))
+            || self
+                .output
+                .is_some_and(|device| device.excludes(packet.body.output()))
+    }
+}
+
+impl<A: Address> Line<A> {
+    /// Whether all holds of the packet that the line asks, when its addresses are not excluded. Not inlined:
+    /// the loop over lines is to be short, and what this needs kept out of it.
+    #[inline(never)]
+    pub(super) fn test(&self, rules: &Rules<A>, packet: &Packet<'_, A>) -> Outcome {
+        let asks = |what| self.asks & what != 0;
+        let more = rules
+            .more
+            .get(self.more as usize)
+            .filter(|_| asks(ask::MORE));
+        if more.is_some_and(|more| more.excludes(packet)) {
+            return Outcome::No;
+        }
+        if asks(ask::PROTOCOL) {
+            let Some(transport) = packet.body.transport else {
+                return Outcome::Drop(DropReason::MalformedExtensions);
+            };
+            if self.quick.excludes_protocol(transport.protocol)
+                || more.is_some_and(|more| more.not_protocol == Some(transport.protocol))
+            {
+                return Outcome::No;
+            }
+        }
+        if let Some(asked) = more.and_then(|more| more.fragment) {
+            let later = packet
+                .body
+                .transport
+                .is_some_and(|transport| transport.fragment != 0);
+            if later != asked {
+                return Outcome::No;
+            }
+        }
+        if asks(ask::PORTS) {
+            match packet.body.ports {
+                Ports::Known {
+                    source,
+                    destination,
+                } => {
+                    if self.quick.excludes_ports(source, destination) {
+                        return Outcome::No;
+                    }
+                }
+                Ports::None => return Outcome::No,
+                Ports::Damaged(reason) => return Outcome::Drop(reason),
+            }
+            if more.is_some_and(|more| more.ports.test(&packet.body) != Outcome::Yes) {
+                return Outcome::No;
+            }
+        }
+        let first = self.matches as usize;
+        let matches = rules
+            .matches
+            .get(first..first + usize::from(self.match_count));
+        for item in matches.unwrap_or_default() {
+            match item.test(&packet.body) {
+                Outcome::Yes => (),
+                outcome => return outcome,
+            }
+        }
+        Outcome::Yes
+    }
+}

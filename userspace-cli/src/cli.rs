@@ -133,6 +133,56 @@ pub enum Command {
         #[arg(long)]
         exit_code: bool,
     },
+    /// A change of single rules and chains.
+    #[command(flatten)]
+    Edit(Edit),
+    /// Set counters to zero, without losing a packet
+    Zero {
+        /// The table.
+        #[command(flatten)]
+        table: InTable,
+        /// The chain
+        chain: Option<String>,
+        /// The rule
+        number: Option<u32>,
+        /// Show the rules with what the counters were
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    /// Tell of changes to the rules as they happen
+    Monitor {
+        /// Only that there was one, not which
+        #[arg(short, long)]
+        quiet: bool,
+    },
+    /// Show the module's version, tables, hooks in use and packets dropped by reason
+    Status,
+    /// Empty all tables of this network namespace and remove the module from the kernel
+    Unload {
+        /// Leave the module loaded
+        #[arg(short, long)]
+        keep_module: bool,
+    },
+    /// Explain a command, a match, a target, or what every rule can ask (`rule`)
+    Help {
+        /// The name
+        topic: Option<String>,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write all pages to a directory
+    Man {
+        /// The directory
+        directory: Option<PathBuf>,
+    },
+}
+
+/// Changes of single rules and chains.
+#[derive(Debug, Subcommand)]
+pub enum Edit {
     /// Add a rule at the end of a chain
     #[command(visible_alias = "append")]
     Add {
@@ -232,47 +282,5 @@ pub enum Command {
         chain: OsString,
         /// ACCEPT or DROP
         policy: OsString,
-    },
-    /// Set counters to zero, without losing a packet
-    Zero {
-        /// The table.
-        #[command(flatten)]
-        table: InTable,
-        /// The chain
-        chain: Option<String>,
-        /// The rule
-        number: Option<u32>,
-        /// Show the rules with what the counters were
-        #[arg(short, long)]
-        verbose: bool,
-    },
-    /// Tell of changes to the rules as they happen
-    Monitor {
-        /// Only that there was one, not which
-        #[arg(short, long)]
-        quiet: bool,
-    },
-    /// Show the module's version, tables, hooks in use and packets dropped by reason
-    Status,
-    /// Empty all tables of this network namespace and remove the module from the kernel
-    Unload {
-        /// Leave the module loaded
-        #[arg(short, long)]
-        keep_module: bool,
-    },
-    /// Explain a command, a match, a target, or what every rule can ask (`rule`)
-    Help {
-        /// The name
-        topic: Option<String>,
-    },
-    /// Print completions for a shell
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
-    /// Print the manual page, or write all pages to a directory
-    Man {
-        /// The directory
-        directory: Option<PathBuf>,
     },
 }

@@ -8,7 +8,7 @@ use oxtables_engine::engine::packet::Family;
 use oxtables_engine::engine::text::Name;
 
 use super::{refused, Failure, TRIES};
-use crate::cli::{Command, Global, InTable};
+use crate::cli::{Edit, Global, InTable};
 use crate::diagnostic::Source;
 use crate::language::lexer::quote_if_needed;
 use crate::language::plan::plan_edit;
@@ -17,7 +17,7 @@ use crate::names::Names;
 use crate::netlink::{Connection, Count, Error};
 
 /// The table, and the words of the line.
-fn words(command: Command) -> (InTable, Vec<OsString>) {
+fn words(command: Edit) -> (InTable, Vec<OsString>) {
     let line = |flag: &str, words: Vec<OsString>| {
         let mut line = vec![OsString::from(flag)];
         line.extend(words);
@@ -28,30 +28,29 @@ fn words(command: Command) -> (InTable, Vec<OsString>) {
         words
     };
     match command {
-        Command::Add { table, chain, rule } => (table, line("-A", with(vec![chain], rule))),
-        Command::Insert { table, chain, rule } => (table, line("-I", with(vec![chain], rule))),
-        Command::Delete { table, chain, rule } => (table, line("-D", with(vec![chain], rule))),
-        Command::Replace {
+        Edit::Add { table, chain, rule } => (table, line("-A", with(vec![chain], rule))),
+        Edit::Insert { table, chain, rule } => (table, line("-I", with(vec![chain], rule))),
+        Edit::Delete { table, chain, rule } => (table, line("-D", with(vec![chain], rule))),
+        Edit::Replace {
             table,
             chain,
             number,
             rule,
         } => (table, line("-R", with(vec![chain, number], rule))),
-        Command::Flush { table, chain } => (table, line("-F", chain.into_iter().collect())),
-        Command::NewChain { table, chain } => (table, line("-N", vec![chain])),
-        Command::DeleteChain { table, chain } => (table, line("-X", chain.into_iter().collect())),
-        Command::RenameChain { table, chain, name } => (table, line("-E", vec![chain, name])),
-        Command::Policy {
+        Edit::Flush { table, chain } => (table, line("-F", chain.into_iter().collect())),
+        Edit::NewChain { table, chain } => (table, line("-N", vec![chain])),
+        Edit::DeleteChain { table, chain } => (table, line("-X", chain.into_iter().collect())),
+        Edit::RenameChain { table, chain, name } => (table, line("-E", vec![chain, name])),
+        Edit::Policy {
             table,
             chain,
             policy,
         } => (table, line("-P", vec![chain, policy])),
-        other => unreachable!("{other:?} is no change of rules"),
     }
 }
 
 /// Makes a change.
-pub fn edit(global: Global, command: Command) -> Result<(), Failure> {
+pub fn edit(global: Global, command: Edit) -> Result<(), Failure> {
     let (table, words) = words(command);
     let name = Name::new(table.table.as_bytes());
     let name =

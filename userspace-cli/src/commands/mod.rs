@@ -115,7 +115,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Help { topic } => help::help(topic.as_deref()),
         Command::Completions { shell } => help::completions(shell),
         Command::Man { directory } => help::manual(directory.as_deref()),
-        edit => edit::edit(global, edit),
+        Command::Edit(command) => edit::edit(global, command),
     }
 }
 

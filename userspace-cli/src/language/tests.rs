@@ -337,6 +337,27 @@ fn files_that_make_no_sense_are_refused_where_they_do_not() {
 }
 
 #[test]
+fn chains_nest_as_deep_as_the_kernel_allows_and_no_deeper() {
+    let file = |depth: usize| {
+        let chains: String = (0..depth).map(|chain| format!(":c{chain} -\n")).collect();
+        let jumps: String = (1..depth)
+            .map(|chain| format!("-A c{} -j c{chain}\n", chain - 1))
+            .collect();
+        format!("*filter\n{chains}-A INPUT -j c0\n{jumps}COMMIT\n")
+    };
+    assert!(planned(
+        &file(16),
+        Some(Family::V4),
+        &Model::default(),
+        How::default()
+    )
+    .is_ok());
+    let (problem, blamed) = problem(&file(17));
+    assert_eq!(problem.message, "chains nest more than 16 deep");
+    assert_eq!(blamed, "c0");
+}
+
+#[test]
 fn all_errors_of_a_file_are_told_at_once() {
     let text = "*filter\n-A INPUT -j DROP -x\n-A INPUT -s x\n-A INPUT\nCOMMIT\n";
     let problems = ruleset::parse(&Source::new("", text), &names(), Some(Family::V4)).unwrap_err();

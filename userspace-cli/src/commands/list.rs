@@ -7,7 +7,7 @@ use oxtables_engine::engine::rules::model::{Chain, Entry, Table};
 use oxtables_engine::engine::rules::{Counters, Model, Target};
 
 use super::output::{self, paint, Side};
-use super::Failure;
+use super::{not_there, Failure};
 use crate::cli::Global;
 use crate::json;
 use crate::language::printer::{self, Which};
@@ -73,14 +73,14 @@ pub fn show(
     let tables = || model.tables.iter().filter(|table| which.includes(table));
     let wanted = |chain: &Chain| only.is_none_or(|name| name.as_bytes() == chain.name.as_bytes());
     if let Some(name) = which.table.filter(|_| tables().next().is_none()) {
-        return Err(Failure::Other(format!(
-            "no rules are loaded into a table `{name}`"
-        )));
+        let known = model.tables.iter().map(|table| table.name.to_string());
+        return Err(not_there("no rules are loaded into a table", name, known));
     }
     if let Some(name) = only {
-        let mut chains = tables().flat_map(|table| table.chains.iter());
-        if !chains.any(|chain| wanted(chain)) {
-            return Err(Failure::Other(format!("there is no chain `{name}`")));
+        let chains = || tables().flat_map(|table| table.chains.iter());
+        if !chains().any(|chain| wanted(chain)) {
+            let known = chains().map(|chain| chain.name.to_string());
+            return Err(not_there("there is no chain", name, known));
         }
     }
     if global.json {

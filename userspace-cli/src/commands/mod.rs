@@ -16,7 +16,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::cli::{Cli, Command, Global};
-use crate::diagnostic::{Problem, Source};
+use crate::diagnostic::{nearest, Problem, Source};
 use crate::netlink;
 
 /// Why a command did not do what it should.
@@ -117,6 +117,14 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Man { directory } => help::manual(directory.as_deref()),
         Command::Edit(command) => edit::edit(global, command),
     }
+}
+
+/// The failure when something of a name is not there, with the name that was perhaps meant.
+fn not_there(what: &str, name: &str, known: impl IntoIterator<Item = String>) -> Failure {
+    let known: Vec<_> = known.into_iter().collect();
+    let near = nearest(name, known.iter().map(String::as_str));
+    let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    Failure::Other(format!("{what} `{name}`{hint}"))
 }
 
 /// Reads a file of rules.

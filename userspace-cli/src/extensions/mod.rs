@@ -108,6 +108,11 @@ pub struct About {
 }
 
 impl About {
+    /// Whether it is for this family.
+    pub fn is_for(&self, family: Family) -> bool {
+        self.family.is_none_or(|only| only == family)
+    }
+
     /// One without anything special, to build others from.
     const NONE: Self = Self {
         name: "",

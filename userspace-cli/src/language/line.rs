@@ -50,8 +50,6 @@ pub struct Line {
     pub has_rule: bool,
     /// The counters given with `-c`.
     pub counters: Option<Counters>,
-    /// The only family that the line is for, by `-4` or `-6`.
-    pub only: Option<Family>,
     /// Where things are.
     pub spans: Spans,
 }
@@ -123,18 +121,19 @@ struct Reader<'a> {
     matches: Vec<Open<Match>>,
     lead: Option<Lead>,
     counters: Option<Counters>,
-    only: Option<Family>,
+    skipped: bool,
     spans: Spans,
     /// What was given of the rule itself, to refuse it twice.
     seen: Vec<&'static str>,
 }
 
-/// Reads the words of a line.
+/// Reads the words of a line; `None` where it says itself that it is for the other family (`-4`, `-6`), and the
+/// words after that are not looked at.
 ///
 /// # Errors
 ///
 /// The first word that can't stand where it does.
-pub fn parse(tokens: &[Token], family: Family, names: &Names) -> Result<Line, Problem> {
+pub fn parse(tokens: &[Token], family: Family, names: &Names) -> Result<Option<Line>, Problem> {
     let span = match tokens {
         [first, .., last] => first.span.to(last.span),
         [only] => only.span,
@@ -156,7 +155,7 @@ pub fn parse(tokens: &[Token], family: Family, names: &Names) -> Result<Line, Pr
         matches: Vec::new(),
         lead: None,
         counters: None,
-        only: None,
+        skipped: false,
         spans: Spans {
             line: span,
             ..Spans::default()
@@ -164,7 +163,10 @@ pub fn parse(tokens: &[Token], family: Family, names: &Names) -> Result<Line, Pr
         seen: Vec::new(),
     };
     reader.read()?;
-    reader.finish()
+    if reader.skipped {
+        return Ok(None);
+    }
+    reader.finish().map(Some)
 }
 
 impl Reader<'_> {
@@ -188,6 +190,9 @@ impl Reader<'_> {
                             .expected("an option, such as -p or --dport");
                     return Err(problem);
                 }
+            }
+            if self.skipped {
+                return Ok(());
             }
         }
         match not {
@@ -314,11 +319,7 @@ impl Reader<'_> {
     fn implied(&self) -> Option<&'static Entry<Match>> {
         let protocol = self.protocol.filter(|protocol| !protocol.not)?.value;
         MATCHES.iter().find(|entry| {
-            entry.about.implied_by.contains(&protocol)
-                && entry
-                    .about
-                    .family
-                    .is_none_or(|family| family == self.family)
+            entry.about.implied_by.contains(&protocol) && entry.about.is_for(self.family)
         })
     }
 
@@ -462,8 +463,8 @@ impl Reader<'_> {
                     self.counters = Some(Counters { packets, bytes });
                 }
             }
-            "ipv4" => self.only = Some(Family::V4),
-            _ => self.only = Some(Family::V6),
+            "ipv4" => self.skipped = self.family != Family::V4,
+            _ => self.skipped = self.family != Family::V6,
         }
         Ok(())
     }
@@ -579,13 +580,9 @@ impl Reader<'_> {
                 .flat_map(Opt::names)
                 .any(|known| known == name)
         };
-        let owner = MATCHES.iter().find(|entry| {
-            owns(entry.about.options)
-                && entry
-                    .about
-                    .family
-                    .is_none_or(|family| family == self.family)
-        });
+        let owner = MATCHES
+            .iter()
+            .find(|entry| owns(entry.about.options) && entry.about.is_for(self.family));
         if let Some(entry) = owner {
             let about = entry.about;
             let how = match about.implied_by {
@@ -678,7 +675,6 @@ impl Reader<'_> {
             rules,
             has_rule,
             counters: self.counters,
-            only: self.only,
             spans: self.spans,
         })
     }

@@ -373,10 +373,9 @@ fn command(
     names: &Names,
     statements: &mut Vec<Statement>,
 ) -> Result<(), Problem> {
-    let line = line::parse(tokens, family, names)?;
-    if line.only.is_some_and(|only| only != family) {
+    let Some(line) = line::parse(tokens, family, names)? else {
         return Ok(());
-    }
+    };
     let spans = line.spans;
     let start = match (line.counters, saved) {
         (Some(counters), _) => Start::Given(counters),

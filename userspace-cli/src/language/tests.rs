@@ -547,6 +547,8 @@ fn commands_change_what_iptables_would() {
 fn lines_for_the_other_family_are_skipped() {
     assert_eq!(printed("-j DROP -6", Family::V4), "");
     assert_eq!(printed("-j DROP -4", Family::V4), "-j DROP");
+    // What follows may be what only the other family has.
+    assert_eq!(printed("-6 -s fd00::/8 -j DROP", Family::V4), "");
 }
 
 #[test]

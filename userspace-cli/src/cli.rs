@@ -143,7 +143,7 @@ pub enum Command {
         table: InTable,
         /// The chain
         chain: Option<String>,
-        /// The rule
+        /// The number of the rule; 0 stands for the policy
         number: Option<u32>,
         /// Show the rules with what the counters were
         #[arg(short, long)]

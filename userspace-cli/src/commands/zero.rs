@@ -5,7 +5,7 @@ use oxtables_engine::engine::packet::Family;
 use oxtables_engine::engine::text::Name;
 use oxtables_engine::uapi::message::Select;
 
-use super::{list, Failure};
+use super::{list, not_there, Failure};
 use crate::cli::Global;
 use crate::language::printer::Which;
 use crate::netlink::{Connection, Count, Snapshot};
@@ -31,15 +31,18 @@ pub fn zero(
     };
     let mut kernel = Connection::open()?;
     let before = kernel.rules(Count::Without)?.model;
-    let there = before.find(family, &name(table)?);
-    let there = there
-        .ok_or_else(|| Failure::Other(format!("no rules are loaded into a table `{table}`")))?;
+    let there = before.find(family, &name(table)?).ok_or_else(|| {
+        let known = before.tables.iter().map(|table| table.name.to_string());
+        not_there("no rules are loaded into a table", table, known)
+    })?;
     if let Some(chain) = chain {
         let found = there
             .find(&name(chain)?)
             .and_then(|index| there.chains.get(index));
-        let found = found
-            .ok_or_else(|| Failure::Other(format!("table `{table}` has no chain `{chain}`")))?;
+        let found = found.ok_or_else(|| {
+            let known = there.chains.iter().map(|chain| chain.name.to_string());
+            not_there("there is no chain", chain, known)
+        })?;
         if let Some(number) = number.filter(|number| *number as usize > found.rules.len()) {
             return Err(Failure::Other(format!(
                 "chain `{chain}` has no rule {number}"

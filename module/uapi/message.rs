@@ -22,6 +22,10 @@ pub const SELECT: u16 = 5;
 pub const VERSION: u16 = 6;
 /// Packets dropped for a reason that has no rule; one attribute a reason.
 pub const DROPS: u16 = 7;
+/// A match that the module knows, by its name in `match-attrs`; one attribute a match.
+pub const MATCH: u16 = 9;
+/// A target that the module knows, by its name in `target-attrs`; one attribute a target.
+pub const TARGET: u16 = 10;
 /// The netlink port of the socket whose transaction changed the rules.
 pub const PORT: u16 = 8;
 
@@ -94,6 +98,16 @@ pub static MESSAGE: Set = Set {
             id: PORT,
             name: "port",
             kind: Kind::U32,
+        },
+        Spec {
+            id: MATCH,
+            name: "match",
+            kind: <Name as Field>::KIND,
+        },
+        Spec {
+            id: TARGET,
+            name: "target",
+            kind: <Name as Field>::KIND,
         },
     ],
 };

@@ -28,7 +28,7 @@ pub const GROUP_RULES: &str = "rules";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Command {
-    /// Asks for version, generation and drop counters; answered with one message.
+    /// Asks for version, generation, drop counters, matches and targets; answered with one message.
     GetInfo = 1,
     /// Opens a transaction that belongs to the socket; an earlier one of this socket is dropped.
     Begin = 2,

@@ -75,6 +75,10 @@ pub struct Status {
     pub hooks: Vec<HookStatus>,
     /// Packets dropped, by reason.
     pub drops: Vec<Drops>,
+    /// The matches that the module knows.
+    pub matches: Vec<String>,
+    /// The targets that the module knows.
+    pub targets: Vec<String>,
 }
 
 /// A table, in short.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the module says of itself: version, generation, and packets dropped by reason.
+//! What the module says of itself: version, generation, packets dropped by reason, and what rules may
+//! hold.
 
 use super::request::Request;
 use crate::engine::packet::DropReason;
+use crate::engine::rules::{Match, Target};
 use crate::engine::text::Name;
 use crate::glue::refusal::Refusal;
 use crate::uapi::attr::Writer;
@@ -18,6 +20,11 @@ pub(super) fn get(request: &Request<'_>) -> Result<(), Refusal> {
     let namespace = request.namespace();
     let mut attributes = Writer::new(4096);
     attributes.put(message::VERSION, VERSION)?;
+    for (id, set) in [(message::MATCH, Match::SET), (message::TARGET, Target::SET)] {
+        for known in set.attributes {
+            Name::literal(known.name).put(id, &mut attributes)?;
+        }
+    }
     {
         let writer = namespace.writer();
         writer

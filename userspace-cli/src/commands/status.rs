@@ -54,6 +54,8 @@ pub fn status(global: Global) -> Result<(), Failure> {
             .into_iter()
             .map(|(reason, packets)| Drops { reason, packets })
             .collect(),
+        matches: info.matches,
+        targets: info.targets,
     };
     if global.json {
         return Ok(output::raw(Document::new(status).pretty().as_bytes())?);
@@ -108,5 +110,9 @@ fn text(status: &Status) -> String {
             plain(drops.packets.to_string()),
         ]);
     }
-    text + "\n" + &title("packets dropped") + &table.render("  ")
+    text = text + "\n" + &title("packets dropped") + &table.render("  ");
+    text = text + "\n" + &title("what rules may hold");
+    text += &format!("  matches  {}\n", status.matches.join(" "));
+    text += &format!("  targets  {}\n", status.targets.join(" "));
+    text
 }

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 
 use oxtables_engine::alloc::KVVec;
 use oxtables_engine::engine::rules::{transaction, Model, Op};
+use oxtables_engine::engine::text::Name;
 use oxtables_engine::uapi::attr::Reader;
 use oxtables_engine::uapi::field::Field;
 use oxtables_engine::uapi::message::{self as attributes, Drops, Select};
@@ -123,6 +124,10 @@ pub struct Info {
     pub generation: u64,
     /// Packets dropped, by reason.
     pub drops: Vec<(String, u64)>,
+    /// The matches that it knows.
+    pub matches: Vec<String>,
+    /// The targets that it knows.
+    pub targets: Vec<String>,
 }
 
 /// The rules in force.
@@ -304,6 +309,8 @@ impl Connection {
                             let drops = Drops::get(&attribute)?;
                             info.drops.push((drops.reason.to_string(), drops.packets));
                         }
+                        attributes::MATCH => info.matches.push(Name::get(&attribute)?.to_string()),
+                        attributes::TARGET => info.targets.push(Name::get(&attribute)?.to_string()),
                         _ => (),
                     }
                 }

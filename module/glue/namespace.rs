@@ -100,21 +100,11 @@ impl Namespace {
     /// # Errors
     ///
     /// Says what is wrong, and with which rule; the rules in force stay.
+    #[inline(never)]
     pub(super) fn commit(&self, writer: &mut Writer, ops: KVVec<Op>) -> Result<(), Refusal> {
         // All that can fail comes first ...
-        let model = transaction::apply(&writer.model, ops).map_err(|(_, error)| error)?;
-        let mut ruleset = Ruleset::new(&model)?;
-        ruleset.require(&model)?;
-        let mut base = Base::with_room_for(&ruleset)?;
-        let in_use = match (&writer.in_use, worth_keeping(&model)) {
-            (None, true) => Some(
-                InUse::get()
-                    .map_err(|error| Refusal::failed(error, "the module is being unloaded"))?,
-            ),
-            _ => None,
-        };
-        let model = Arc::new(model, GFP_KERNEL)?;
-        let ruleset = Arc::new(ruleset, GFP_KERNEL)?;
+        let next = writer.prepare(ops)?;
+        let (ruleset, mut base) = (next.ruleset, next.base);
         // SAFETY: Namespaces leave their memory only after `leave` and a grace period
         // (`Namespaces`).
         let hooks = unsafe { writer.hooks.register_missing(self, &ruleset.program) }
@@ -130,31 +120,13 @@ impl Namespace {
         drop(unneeded);
 
         // No packet counts in the old counters any more.
-        for (slot, new) in ruleset.program.slots().iter().enumerate() {
-            base.set(
-                slot,
-                match (&writer.ruleset, new.previous) {
-                    (Some(old), Some(before)) => writer.base.read(old, before as usize),
-                    _ => new.initial,
-                },
-            );
-        }
-        for reason in DropReason::ALL {
-            if let Some(old) = &writer.ruleset {
-                base.set(
-                    ruleset.drop_slot(reason),
-                    writer.base.read(old, old.drop_slot(reason)),
-                );
-            }
-        }
-        if in_use.is_some() {
-            writer.in_use = in_use;
-        } else if !worth_keeping(&model) {
-            writer.in_use = None;
+        if let Some(old) = &writer.ruleset {
+            base.carry(&ruleset, &writer.base, old);
         }
         writer.base = base;
-        writer.model = model;
+        writer.model = next.model;
         writer.ruleset = Some(ruleset);
+        writer.in_use = next.in_use;
         writer.generation = writer.next_generation();
         Ok(())
     }
@@ -198,7 +170,39 @@ fn selection<'a>(model: &'a Model, select: &'a Select) -> impl Iterator<Item = b
     })
 }
 
+/// What a commit publishes, when all that can fail has been done but for registering hooks.
+struct Prepared {
+    model: Arc<Model>,
+    ruleset: Arc<Ruleset>,
+    /// With the counters as new rules begin.
+    base: Base,
+    in_use: Option<InUse>,
+}
+
 impl Writer {
+    /// Makes what follows on the operations. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// See [`Namespace::commit`].
+    #[inline(never)]
+    fn prepare(&self, ops: KVVec<Op>) -> Result<Prepared, Refusal> {
+        let model = transaction::apply(&self.model, ops).map_err(|(_, error)| error)?;
+        let ruleset = Ruleset::new(&model)?;
+        let base = Base::beginning(&ruleset)?;
+        let being_unloaded = |error| Refusal::failed(error, "the module is being unloaded");
+        let in_use = worth_keeping(&model)
+            .then(InUse::get)
+            .transpose()
+            .map_err(being_unloaded)?;
+        Ok(Prepared {
+            model: Arc::new(model, GFP_KERNEL)?,
+            ruleset,
+            base,
+            in_use,
+        })
+    }
+
     /// The number of the rules in force, which grows with every commit.
     pub(super) fn generation(&self) -> u64 {
         self.generation

@@ -5,9 +5,9 @@ use super::log::Logger;
 use super::percpu::PerCpu;
 use super::refusal::Refusal;
 use super::reject::Senders;
-use crate::alloc::{AllocError, KVVec, GFP_KERNEL};
+use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
 use crate::engine::packet::{DropReason, Family};
-use crate::engine::rules::{self, Counters, Model, Program, Target};
+use crate::engine::rules::{Counters, Model, Program, Target};
 
 /// Rules of all tables and both families, immutable from its publication on but for the counters.
 pub(super) struct Ruleset {
@@ -19,20 +19,23 @@ pub(super) struct Ruleset {
 }
 
 impl Ruleset {
-    /// Compiles a model. May sleep.
+    /// Compiles a model, and finds what its targets need of other modules. May sleep.
     ///
     /// # Errors
     ///
-    /// Says which rule is to blame; memory is short.
-    pub(super) fn new(model: &Model) -> Result<Self, rules::Error> {
+    /// Says which rule is to blame; memory is short; another module can't be loaded.
+    #[inline(never)]
+    pub(super) fn new(model: &Model) -> Result<Arc<Self>, Refusal> {
         let program = Program::compile(model)?;
         let counters = PerCpu::new(program.slots().len() + DropReason::COUNT)?;
-        Ok(Self {
+        let mut ruleset = Self {
             program,
             counters,
             senders: Senders::default(),
             _loggers: [None, None],
-        })
+        };
+        ruleset.require(model)?;
+        Ok(Arc::new(ruleset, GFP_KERNEL)?)
     }
 
     /// Finds what its targets need of other modules, loading these where they are not there. May
@@ -41,7 +44,7 @@ impl Ruleset {
     /// # Errors
     ///
     /// One of them can't be loaded.
-    pub(super) fn require(&mut self, model: &Model) -> Result<(), Refusal> {
+    fn require(&mut self, model: &Model) -> Result<(), Refusal> {
         let rules = model.tables.iter().flat_map(|table| {
             let chains = table.chains.iter();
             chains
@@ -91,13 +94,31 @@ impl Ruleset {
 pub(super) struct Base(KVVec<Counters>);
 
 impl Base {
-    /// Room for the counters of `ruleset`, at zero.
-    pub(super) fn with_room_for(ruleset: &Ruleset) -> Result<Self, AllocError> {
-        Ok(Self(KVVec::from_elem(
-            Counters::default(),
-            ruleset.slots(),
-            GFP_KERNEL,
-        )?))
+    /// The counters of `ruleset` as its rules begin with them.
+    pub(super) fn beginning(ruleset: &Ruleset) -> Result<Self, AllocError> {
+        let mut base = KVVec::with_capacity(ruleset.slots(), GFP_KERNEL)?;
+        for slot in ruleset.program.slots() {
+            base.push(slot.initial, GFP_KERNEL)?;
+        }
+        for _ in DropReason::ALL {
+            base.push(Counters::default(), GFP_KERNEL)?;
+        }
+        Ok(Self(base))
+    }
+
+    /// Takes over the counters of `old`, the ruleset before, for the rules and policies that were
+    /// there already, and the counters of dropped packets. No packet may be counted in it any more.
+    pub(super) fn carry(&mut self, new: &Ruleset, base: &Self, old: &Ruleset) {
+        for (place, slot) in self.0.iter_mut().zip(new.program.slots()) {
+            if let Some(before) = slot.previous {
+                *place = base.read(old, before as usize);
+            }
+        }
+        for reason in DropReason::ALL {
+            if let Some(place) = self.0.get_mut(new.drop_slot(reason)) {
+                *place = base.read(old, old.drop_slot(reason));
+            }
+        }
     }
 
     /// What a counter of the ruleset reads.
@@ -107,13 +128,6 @@ impl Base {
         Counters {
             packets: base.packets.wrapping_add(sum.packets),
             bytes: base.bytes.wrapping_add(sum.bytes),
-        }
-    }
-
-    /// Sets a counter.
-    pub(super) fn set(&mut self, slot: usize, counters: Counters) {
-        if let Some(base) = self.0.get_mut(slot) {
-            *base = counters;
         }
     }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `unload`
 
+use std::ffi::CString;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use nix::errno::Errno;
 use nix::kmod::{delete_module, DeleteModuleFlags};
 
@@ -10,6 +14,9 @@ use oxtables_engine::uapi;
 
 use super::{Failure, TRIES};
 use crate::netlink::{Connection, Count, Error};
+
+/// How long the module may be held after the rules are gone until that counts as in use.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Empties all tables in one transaction, and removes the module.
 pub fn unload(keep_module: bool) -> Result<(), Failure> {
@@ -44,9 +51,7 @@ pub fn unload(keep_module: bool) -> Result<(), Failure> {
     if keep_module {
         return Ok(());
     }
-    // The name has no zero byte, so this is never empty.
-    let name = std::ffi::CString::new(uapi::FAMILY).unwrap_or_default();
-    delete_module(&name, DeleteModuleFlags::O_NONBLOCK).map_err(|errno| {
+    remove_module().map_err(|errno| {
         Failure::Other(match errno {
             Errno::EAGAIN | Errno::EBUSY => {
                 "the module is still in use: another network namespace has rules, or a program is \
@@ -61,4 +66,20 @@ pub fn unload(keep_module: bool) -> Result<(), Failure> {
             other => format!("the module can't be removed: {}", other.desc()),
         })
     })
+}
+
+/// Removes the module, as soon as nothing holds it any more.
+fn remove_module() -> Result<(), Errno> {
+    // The name has no zero byte, so this is never empty.
+    let name = CString::new(uapi::FAMILY).unwrap_or_default();
+    let start = Instant::now();
+    loop {
+        match delete_module(&name, DeleteModuleFlags::O_NONBLOCK) {
+            // What the last transaction and the socket held is let go of a moment after them.
+            Err(Errno::EAGAIN | Errno::EBUSY) if start.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            result => return result,
+        }
+    }
 }

@@ -249,27 +249,13 @@ impl DeviceName {
     /// The longest name, in bytes (IFNAMSIZ - 1).
     pub const MAX: usize = 15;
 
-    /// Takes over a name as the kernel holds it; bytes after the first zero are ignored.
-    pub fn new(name: [u8; 16]) -> Self {
-        let mut ended = false;
-        let clean = name.map(|byte| {
-            ended |= byte == 0;
-            if ended {
-                0
-            } else {
-                byte
-            }
-        });
-        Self::from_clean(clean)
-    }
-
     /// The name of an interface, or its beginning, from text; `None` when it is too long.
     pub fn from_text(text: &[u8]) -> Option<Self> {
         let text: Str<{ Self::MAX }> = Str::new(text)?;
         let mut name = [0; 16];
         name.get_mut(..text.as_bytes().len())?
             .copy_from_slice(text.as_bytes());
-        Some(Self::from_clean(name))
+        Some(Self::raw(name))
     }
 
     /// The name's bytes, without the padding.
@@ -282,7 +268,9 @@ impl DeviceName {
         Str::new(name.split(|byte| *byte == 0).next().unwrap_or_default()).unwrap_or_default()
     }
 
-    fn from_clean(name: [u8; 16]) -> Self {
+    /// Takes over 16 bytes as they are. What follows the first zero byte has no meaning, yet need not be zero:
+    /// the kernel leaves the end of a longer name behind when it renames a device.
+    pub fn raw(name: [u8; 16]) -> Self {
         let word = |from: usize| {
             let mut bytes = [0; 8];
             for (to, from) in bytes.iter_mut().zip(name.iter().skip(from)) {

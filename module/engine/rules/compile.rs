@@ -412,18 +412,16 @@ fn line<A: FromIp>(
     })
 }
 
-/// The bytes of a name that count: all of it with its end, or only what is given.
+/// The bytes of a name that count: its own, and the zero byte behind them where nothing may follow. What a
+/// device has behind that byte can be left over from a longer name.
 fn device_mask(name: DeviceName, any_ending: bool) -> [u64; 2] {
-    if any_ending {
-        name.0.map(|word| {
-            u64::from_ne_bytes(
-                word.to_ne_bytes()
-                    .map(|byte| if byte == 0 { 0 } else { u8::MAX }),
-            )
-        })
-    } else {
-        [u64::MAX; 2]
+    let count = name.text().as_bytes().len() + usize::from(!any_ending);
+    let ones = [u8::MAX; 16];
+    let mut mask = [0; 16];
+    for (to, from) in mask.iter_mut().zip(ones.iter().take(count)) {
+        *to = *from;
     }
+    DeviceName::raw(mask).0
 }
 
 #[cfg(any(test, MODULE))]

@@ -198,8 +198,8 @@ fn walk<A: Address>(
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_evaluate))]
 mod tests {
     use super::*;
-    use crate::engine::fixtures::{judge, program, Bytes, TCP_V4, UDP_V6};
-    use crate::engine::packet::DeviceName;
+    use crate::engine::fixtures::{judge, program, Bytes, Seen, TCP_V4, UDP_V6};
+    use crate::engine::packet::{DeviceName, Flat, Hook};
     use crate::engine::rules::matches::Masked;
     use crate::engine::rules::model::{Device, Prefix, Rule};
     use crate::engine::rules::targets::{Prefix as LogPrefix, SetMark, Target};
@@ -358,6 +358,33 @@ mod tests {
             assert!(Device::from_text(text).is_none());
         }
         assert!(DeviceName::from_text(b"0123456789abcdef").is_none());
+    }
+
+    #[test]
+    fn what_is_left_of_a_longer_name_does_not_count() {
+        let input = DeviceName::raw(*b"eth0\0an0\0\0\0\0\0\0\0\0");
+        for (text, hit) in [
+            ("eth0", true),
+            ("eth+", true),
+            ("eth", false),
+            ("eth0an0", false),
+        ] {
+            let value = Device::from_text(text.as_bytes()).unwrap();
+            let rule = Rule {
+                input: Some(Not::is(value)),
+                target: Target::Drop,
+                ..Rule::default()
+            };
+            let program = program(Family::V4, [("INPUT", rule)]).ok().unwrap();
+            let packet = Flat {
+                bytes: TCP_V4,
+                input,
+                ..Default::default()
+            };
+            let verdict =
+                program.evaluate(Family::V4, &packet.at(Hook::LocalIn), &mut Seen::default());
+            assert_eq!(verdict == Verdict::Drop(DropReason::Rule), hit);
+        }
     }
 
     #[test]

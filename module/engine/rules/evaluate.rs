@@ -383,7 +383,7 @@ mod tests {
             };
             let verdict =
                 program.evaluate(Family::V4, &packet.at(Hook::LocalIn), &mut Seen::default());
-            assert_eq!(verdict == Verdict::Drop(DropReason::Rule), hit);
+            assert!((verdict == Verdict::Drop(DropReason::Rule)) == hit);
         }
     }
 

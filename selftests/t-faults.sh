@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Memory runs out at each place where a request asks for some: an error, the old rules in force, nothing leaked
+# (the boot ends with kmemleak's search). On the debug kernel only, the other has no fault injection; see faults.
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+fail_at_each_allocation_of() {
+	load_module
+	"$SELFTESTS/faults" "$@" | tee /dev/kmsg
+	# No reference to this module or to those that REJECT and LOG use was lost.
+	rmmod oxtables nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog
+}
+
+test_commit() { fail_at_each_allocation_of commit; }
+test_begin_and_chunk() { fail_at_each_allocation_of begin chunk; }
+test_dumps_and_info() { fail_at_each_allocation_of get-info get-rules zero; }
+
+if [ ! -e /proc/self/fail-nth ]; then
+	echo "ok t-faults: memory runs out # SKIP this kernel has no fault injection"
+	exit
+fi
+run_tests

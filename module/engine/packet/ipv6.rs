@@ -71,13 +71,16 @@ pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, V6
 fn find_transport(first: u8, linear: &[u8], source: &dyn Source, len: usize) -> Option<Transport> {
     let mut protocol = first;
     let mut offset = HEADER;
-    for _ in 0..=MAX_EXTENSIONS {
+    for passed in 0..=MAX_EXTENSIONS {
         if !is_extension(protocol) {
             return Some(Transport {
                 protocol,
                 offset,
                 fragment: 0,
             });
+        }
+        if passed == MAX_EXTENSIONS {
+            break;
         }
         let mut buffer = [0; 2];
         let &[next, length] = read(linear, source, offset, &mut buffer)?;
@@ -207,6 +210,20 @@ mod tests {
                 let next = if index + 1 == count { 17 } else { DESTINATION };
                 bytes = bytes.then(&[next, 0, 1, 4, 0, 0, 0, 0]);
             }
+            assert_eq!(transport(&bytes.0).ok().flatten().is_some(), fits);
+        }
+        // A later fragment ends the chain, and is one of it all the same.
+        for (before, fits) in [(MAX_EXTENSIONS - 1, true), (MAX_EXTENSIONS, false)] {
+            let mut bytes = packet(DESTINATION, &[]);
+            for index in 0..before {
+                let next = if index + 1 == before {
+                    FRAGMENT
+                } else {
+                    DESTINATION
+                };
+                bytes = bytes.then(&[next, 0, 1, 4, 0, 0, 0, 0]);
+            }
+            bytes = bytes.then(&[17, 0, 0, 0x08, 0, 0, 0, 7]);
             assert_eq!(transport(&bytes.0).ok().flatten().is_some(), fits);
         }
     }

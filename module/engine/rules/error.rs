@@ -80,6 +80,10 @@ pub enum Kind {
     Extension(&'static str),
     /// There are more rules, chains or matches than numbers for them.
     TooMany,
+    /// A rule has more matches than a line of the program can hold ([`Matches::MAX`](super::model::Matches::MAX)).
+    TooManyMatches,
+    /// There are as many tables as there may be.
+    TooManyTables,
 }
 
 impl Kind {
@@ -107,6 +111,8 @@ impl Kind {
             Self::NoOutput => "-o where there is no output interface",
             Self::Extension(what) => what,
             Self::TooMany => "too many rules",
+            Self::TooManyMatches => "a rule has 255 matches at most",
+            Self::TooManyTables => "too many tables",
         }
     }
 
@@ -117,7 +123,7 @@ impl Kind {
             Self::NoTable | Self::NoChain | Self::NoRule | Self::NoTarget => Errno::NotFound,
             Self::ChainExists => Errno::Exists,
             Self::Loop | Self::TooDeep => Errno::Loop,
-            Self::TooMany => Errno::TooBig,
+            Self::TooMany | Self::TooManyMatches | Self::TooManyTables => Errno::TooBig,
             _ => Errno::Invalid,
         }
     }

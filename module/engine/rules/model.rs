@@ -164,6 +164,11 @@ impl Field for Device {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Matches(pub KVec<Match>);
 
+impl Matches {
+    /// How many matches a rule may have.
+    pub const MAX: usize = u8::MAX as usize;
+}
+
 impl Field for Matches {
     const KIND: field::Kind = field::Kind::Nest(&MATCHES);
 
@@ -282,6 +287,9 @@ impl Rule {
         }
         if self.fragment.is_some() && family == Family::V6 {
             return Err(Kind::Extension("-f is for IPv4 only"));
+        }
+        if self.matches.0.len() > Matches::MAX {
+            return Err(Kind::TooManyMatches);
         }
         for item in &self.matches.0 {
             item.check(family, self).map_err(Kind::Extension)?;

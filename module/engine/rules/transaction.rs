@@ -97,6 +97,10 @@ static TARGETS: [Name; 7] = [
     Name::literal("MARK"),
 ];
 
+/// How many tables there may be, of both families together: each is looked for by its name, and all at one hook
+/// see every packet.
+const MAX_TABLES: usize = 128;
+
 /// Applies operations to a copy of `model`.
 ///
 /// # Errors
@@ -247,6 +251,8 @@ fn replace_table(
 
     if let Some(index) = index {
         let _ = model.tables.remove(index);
+    } else if model.tables.len() >= MAX_TABLES {
+        return Err(error(Kind::TooManyTables));
     }
     let table = Table {
         family,
@@ -468,7 +474,7 @@ mod tests {
     use super::super::{Program, Target};
     use super::*;
     use crate::engine::fixtures::ops;
-    use crate::engine::rules::model::Prefix;
+    use crate::engine::rules::model::{Matches, Prefix};
     use crate::uapi::field::Not;
     use core::net::{IpAddr, Ipv6Addr};
 
@@ -604,6 +610,45 @@ mod tests {
             [("INPUT", Action::Flush), ("zone", Action::DeleteChain)],
         );
         assert!(free.is_ok());
+    }
+
+    #[test]
+    fn tables_are_bounded() {
+        let with = |count: usize| {
+            let mut list = KVVec::new();
+            for number in 0..count {
+                let digits = [b'a' + (number / 26) as u8, b'a' + (number % 26) as u8];
+                let op = Op {
+                    family: Family::V4,
+                    table: Name::new(&digits).unwrap(),
+                    chain: Name::default(),
+                    action: Action::ReplaceTable(Some(Own { hooks: 1, place: 0 })),
+                };
+                list.push(op, GFP_KERNEL).unwrap();
+            }
+            apply(&Model::default(), list).map_err(|(index, error)| (index, error.kind))
+        };
+        assert!(with(MAX_TABLES).is_ok());
+        assert!(with(MAX_TABLES + 1).err() == Some((MAX_TABLES, Kind::TooManyTables)));
+    }
+
+    #[test]
+    fn matches_are_bounded() {
+        let with = |count: usize| {
+            let mut rule = Rule::default();
+            for _ in 0..count {
+                let mark = super::super::matches::Mark {
+                    mark: Not::is(super::super::matches::Masked { value: 0, mask: 0 }),
+                };
+                let item = super::super::Match::Mark(mark);
+                rule.matches.0.push(item, GFP_KERNEL).unwrap();
+            }
+            let action = Action::Append(shared(rule), NONE);
+            change(&start(), [("INPUT", action)])
+        };
+        let most = with(Matches::MAX).ok().unwrap();
+        assert!(Program::compile(&most).is_ok());
+        assert!(with(Matches::MAX + 1).err() == Some((0, Kind::TooManyMatches)));
     }
 
     #[test]

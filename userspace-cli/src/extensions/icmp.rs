@@ -188,7 +188,11 @@ impl Extension for Icmp {
     };
 
     fn parse(options: &Options<'_>) -> Result<Self, Problem> {
-        let message = parse(options.only(&Self::ABOUT)?, V4)?;
+        let mut message = parse(options.only(&Self::ABOUT)?, V4)?;
+        // To iptables 255 is not a type but stands for all of them, for IPv4 only.
+        if message.value.kind == Some(u8::MAX) {
+            message.value = TypeCode::ANY;
+        }
         Ok(Self { message })
     }
 

@@ -18,6 +18,10 @@ use crate::diagnostic::{nearest, Problem, Span};
 use crate::extensions::{self, numbers, Entry, Given, Opt, Options, MATCHES, TARGETS};
 use crate::names::{family_title, Names};
 
+/// How many rules one line may stand for, by its lists of addresses: a list of sources times one of
+/// destinations soon takes more memory than there is.
+const MOST_RULES: usize = 1 << 16;
+
 /// Where the parts of a line are, for errors that show later.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spans {
@@ -593,6 +597,9 @@ impl Reader<'_> {
                 .label(format!("an option of the match {}", about.name))
                 .help(format!("{how} comes before it"));
         }
+        if let Some(target) = self.later_target() {
+            return target;
+        }
         if let Some(entry) = TARGETS.iter().find(|entry| owns(entry.about.options)) {
             let target = entry.about.name;
             return problem
@@ -615,6 +622,20 @@ impl Reader<'_> {
             Some(near) => problem.help(format!("did you mean `--{near}`?")),
             None => problem.expected("an option of the rule, its matches or its target"),
         }
+    }
+
+    /// The error for the target where it is one of iptables' that is not there yet: without options its name
+    /// could be a chain's, but chains have none.
+    fn later_target(&self) -> Option<Problem> {
+        let Some(Lead::Plain(target)) = &self.lead else {
+            return None;
+        };
+        let name = target.chain()?.to_string();
+        extensions::LATER_TARGETS.contains(&&*name).then(|| {
+            let span = self.spans.target.unwrap_or(self.spans.line);
+            Problem::new(span, format!("target `{name}` is not supported yet"))
+                .label("one of iptables' that oxtables does not have")
+        })
     }
 
     /// Makes the rules of what has been read.
@@ -665,6 +686,18 @@ impl Reader<'_> {
                 Problem::new(span.to(self.spans.chain), "the command is not complete")
                     .expected(command.argument()),
             );
+        }
+        let count = |prefixes: &Option<Vec<_>>| prefixes.as_ref().map_or(1, Vec::len);
+        let several = count(&self.sources).saturating_mul(count(&self.destinations));
+        if several > MOST_RULES {
+            return Err(Problem::new(
+                self.spans.line,
+                format!("the line stands for {several} rules"),
+            )
+            .label(format!("{MOST_RULES} at most"))
+            .help(
+                "a chain that asks for the source may jump to one that asks for the destination",
+            ));
         }
         let rules = expand(rule, &self.sources, &self.destinations, &matches)
             .ok_or_else(|| Problem::new(self.spans.line, "out of memory"))?;

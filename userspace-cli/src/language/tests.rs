@@ -120,6 +120,8 @@ fn rules_are_printed_as_iptables_prints_them() {
         ("-p tcp -j REJECT --reject-with tcp-rst", "-p tcp -j REJECT --reject-with tcp-reset"),
         ("-j REJECT --reject-with admin-prohib", "-j REJECT --reject-with icmp-admin-prohibited"),
         ("-j LOG --log-level warning", "-j LOG"),
+        ("-p icmp --icmp-type 255 -j DROP", "-p icmp -m icmp --icmp-type any -j DROP"),
+        ("-p icmp ! --icmp-type 255/3", "-p icmp -m icmp ! --icmp-type any"),
         (
             "-j LOG --log-uid --log-level debug --log-prefix \"a b\" --log-macdecode --log-tcp-sequence",
             "-j LOG --log-prefix \"a b\" --log-level 7 --log-tcp-sequence --log-uid --log-macdecode",
@@ -131,6 +133,10 @@ fn rules_are_printed_as_iptables_prints_them() {
         (
             "-p icmpv6 --icmpv6-type ping -s fe80::/10 -d ::/0",
             "-s fe80::/10 -p ipv6-icmp -m icmp6 --icmpv6-type 128",
+        ),
+        (
+            "-p icmpv6 --icmpv6-type 255",
+            "-p ipv6-icmp -m icmp6 --icmpv6-type 255",
         ),
         (
             "-p icmpv6 -m icmp6 --icmpv6-type no-route",
@@ -152,6 +158,18 @@ fn rules_are_printed_as_iptables_prints_them() {
 }
 
 #[test]
+fn lists_of_addresses_make_a_bounded_number_of_rules() {
+    let list = |count: u16| {
+        let addresses: Vec<_> = (0..count)
+            .map(|n| format!("10.0.{}.{}", n >> 8, n & 255))
+            .collect();
+        addresses.join(",")
+    };
+    let (problem, _) = problem_of(&format!("-s {} -d {}", list(257), list(256)));
+    assert_eq!(problem.message, "the line stands for 65792 rules");
+}
+
+#[test]
 fn errors_are_shown_where_they_are_and_say_what_was_meant() {
     for (rule, message, blamed, help) in [
         ("-p tcp --dprot 22", "unknown option `--dprot`", "--dprot", "did you mean `--dport`?"),
@@ -161,6 +179,8 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
         ("-m mrak", "unknown match `mrak`", "mrak", "did you mean `mark`?"),
         ("-m conntrack --ctstate NEW", "match `conntrack` is not supported yet", "conntrack", ""),
         ("-j MASQUERADE", "target `MASQUERADE` is not supported yet", "MASQUERADE", ""),
+        ("-j SNAT --to 1.2.3.4", "target `SNAT` is not supported yet", "SNAT", ""),
+        ("-p tcp -j TCPMSS --clamp-mss-to-pmtu", "target `TCPMSS` is not supported yet", "TCPMSS", ""),
         ("-m icmp6", "match `icmp6` is for IPv6 only", "icmp6", ""),
         ("-j DORP", "no chain and no target is called `DORP`", "DORP", "did you mean `DROP`?"),
         ("-j cahin", "no chain and no target is called `cahin`", "cahin", "did you mean `chain`?"),

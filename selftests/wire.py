@@ -33,13 +33,15 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class inside:
-    """`with inside("fw"):` sockets and programs begin their life in that namespace."""
+    """`with inside("fw"):` sockets and programs begin their life in that namespace; in this one without a name."""
 
     def __init__(self, name):
         self.name = name
 
     def __enter__(self):
         self.before = os.open("/proc/self/ns/net", os.O_RDONLY)
+        if not self.name:
+            return
         there = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
         self.go(there)
         os.close(there)

@@ -12,6 +12,7 @@ try() {
 
 test_closing_the_socket_aborts() { try closing_the_socket_aborts; }
 test_a_transaction_is_one_socket_s() { try a_transaction_is_one_socket_s; }
+test_open_transactions_are_bounded() { try open_transactions_are_bounded; }
 test_another_generation_is_refused() { try another_generation_is_refused; }
 test_of_two_writers_one_wins() { try of_two_writers_one_wins; }
 test_writers_lose_no_change() { try writers_lose_no_change; }

@@ -6,10 +6,15 @@ use super::refusal::Refusal;
 use crate::alloc::{KVVec, KVec, GFP_KERNEL};
 use crate::engine::rules::Op;
 use crate::uapi::op;
+use kernel::error::code::EBUSY;
 
-/// How many bytes of operations a transaction may have: enough for some million rules. What a
-/// socket can make the kernel keep is bounded by this, even where memory is not charged.
+/// How many bytes of operations the open transactions of a namespace may have together: enough for
+/// some million rules. What sockets can make the kernel keep is bounded by this, however many there
+/// are and even where memory is not charged.
 const MOST: usize = 256 << 20;
+
+/// How many transactions may be open in a namespace.
+const MOST_OPEN: usize = 1024;
 
 /// The operations that a socket has sent so far.
 #[derive(Default)]
@@ -35,6 +40,11 @@ impl Transaction {
         self.expected.is_none_or(|expected| expected == generation)
     }
 
+    /// How many operations there are.
+    pub(super) fn len(&self) -> usize {
+        self.ops.len()
+    }
+
     /// The operations, in order.
     pub(super) fn into_ops(self) -> KVVec<Op> {
         self.ops
@@ -42,15 +52,11 @@ impl Transaction {
 
     fn add(&mut self, attributes: &[u8]) -> Result<(), Refusal> {
         self.bytes = self.bytes.saturating_add(attributes.len());
-        if self.bytes > MOST {
-            return Err(Refusal::new(bindings::E2BIG, "the transaction is too long"));
-        }
         Ok(op::decode_all(attributes, &mut self.ops)?)
     }
 }
 
-/// The open transactions of a namespace, by the port of their sockets. There are as many at most as
-/// there are sockets.
+/// The open transactions of a namespace, by the port of their sockets.
 #[derive(Default)]
 pub(super) struct Staging(KVec<(u32, Transaction)>);
 
@@ -58,17 +64,28 @@ impl Staging {
     /// Opens a transaction; one that was open on the port before is dropped.
     pub(super) fn begin(&mut self, port: u32, transaction: Transaction) -> Result<(), Refusal> {
         let _ = self.take(port);
+        if self.0.len() >= MOST_OPEN {
+            return Err(Refusal::failed(EBUSY, "too many transactions are open"));
+        }
         Ok(self.0.push((port, transaction), GFP_KERNEL)?)
     }
 
     /// Adds the operations of a message. When it has some that can't be added, the transaction is
     /// dropped, so that it can't be carried out without them.
     pub(super) fn add(&mut self, port: u32, attributes: &[u8]) -> Result<(), Refusal> {
+        let kept = |(_, transaction): &(u32, Transaction)| transaction.bytes;
+        let kept = self.0.iter().map(kept).fold(0, usize::saturating_add);
         let open = self.0.iter_mut().find(|(owner, _)| *owner == port);
         let (_, transaction) = open.ok_or_else(none_open)?;
-        transaction
-            .add(attributes)
-            .inspect_err(|_| drop(self.take(port)))
+        let added = if kept.saturating_add(attributes.len()) > MOST {
+            Err(Refusal::new(
+                bindings::E2BIG,
+                "open transactions are too long",
+            ))
+        } else {
+            transaction.add(attributes)
+        };
+        added.inspect_err(|_| drop(self.take(port)))
     }
 
     /// Takes a transaction out.

@@ -84,6 +84,8 @@ pub enum Kind {
     TooManyMatches,
     /// There are as many tables as there may be.
     TooManyTables,
+    /// The operations of one transaction move or search too many rules.
+    TooMuchWork,
 }
 
 impl Kind {
@@ -113,6 +115,7 @@ impl Kind {
             Self::TooMany => "too many rules",
             Self::TooManyMatches => "a rule has 255 matches at most",
             Self::TooManyTables => "too many tables",
+            Self::TooMuchWork => "too many changes at once; append instead",
         }
     }
 
@@ -123,7 +126,9 @@ impl Kind {
             Self::NoTable | Self::NoChain | Self::NoRule | Self::NoTarget => Errno::NotFound,
             Self::ChainExists => Errno::Exists,
             Self::Loop | Self::TooDeep => Errno::Loop,
-            Self::TooMany | Self::TooManyMatches | Self::TooManyTables => Errno::TooBig,
+            Self::TooMany | Self::TooManyMatches | Self::TooManyTables | Self::TooMuchWork => {
+                Errno::TooBig
+            }
             _ => Errno::Invalid,
         }
     }

@@ -109,7 +109,8 @@ impl Device {
     /// Reads the form that rules use: a name, with a plus at its end where any ending may follow.
     pub fn from_text(text: &[u8]) -> Option<Self> {
         let (name, any_ending) = match text {
-            [] => return None,
+            // A saved ruleset could not be read back: there a dash begins an option, `!` alone negates one.
+            [] | [b'-', ..] | [b'!'] => return None,
             [name @ .., b'+'] => (name, true),
             name => (name, false),
         };
@@ -476,5 +477,22 @@ impl Model {
             )?;
         }
         Ok(Self { tables })
+    }
+}
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_model))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_interfaces_can_be_read_back() {
+        for name in [&b"eth0"[..], b"eth+", b"+", b"a-b", b"!x", b"#"] {
+            let device = Device::from_text(name).unwrap();
+            assert!(device.text().as_bytes() == name);
+        }
+        for name in [&b""[..], b"-j", b"-", b"!", b"a b", b"a/b", b"a\rb"] {
+            assert!(Device::from_text(name).is_none());
+        }
     }
 }

@@ -101,14 +101,53 @@ static TARGETS: [Name; 7] = [
 /// see every packet.
 const MAX_TABLES: usize = 128;
 
+/// How many rules the operations of one transaction may move or search, all together: what a transaction may
+/// take of the kernel's time is bounded, or else a million rules that each come first would take an hour of
+/// it. This many take some seconds, and are what 130,000 rules move that each come before all others.
+const MAX_WORK: usize = 1 << 33;
+
+/// How many rules can be moved in the time in which one is searched: that one is somewhere else in memory.
+const SEARCH: usize = 16;
+
+/// What an operation costs beyond a constant, in rules that are moved.
+fn cost(model: &Model, op: &Op) -> usize {
+    let table = || model.find(op.family, &op.table);
+    let behind = |number: u32| {
+        let table = table()?;
+        let chain = table.chains.get(table.find(&op.chain)?)?;
+        Some(chain.rules.len().saturating_sub(number as usize))
+    };
+    let cost = match op.action {
+        Action::Insert(number, ..) | Action::Delete(number) => behind(number),
+        // Chains are pointers, a quarter of a rule's entry.
+        Action::NewChain => table().map(|table| table.chains.len() / 4),
+        Action::DeleteChain | Action::RenameChain(_) => table().map(|table| {
+            let rules = table.chains.iter().map(|chain| chain.rules.len() + 1);
+            rules.fold(0, usize::saturating_add).saturating_mul(SEARCH)
+        }),
+        _ => None,
+    };
+    cost.unwrap_or_default()
+}
+
 /// Applies operations to a copy of `model`.
 ///
 /// # Errors
 ///
 /// The index of the operation to blame, and what is wrong with it.
 pub fn apply(model: &Model, ops: KVVec<Op>) -> Result<Model, (usize, Error)> {
+    apply_within(MAX_WORK, model, ops)
+}
+
+fn apply_within(max_work: usize, model: &Model, ops: KVVec<Op>) -> Result<Model, (usize, Error)> {
     let mut model = model.successor().map_err(|error| (0, error.into()))?;
+    let mut work = 0usize;
     for (index, op) in ops.into_iter().enumerate() {
+        work = work.saturating_add(cost(&model, &op));
+        if work > max_work {
+            let kind = Kind::TooMuchWork;
+            return Err((index, Error { kind, place: None }));
+        }
         apply_one(&mut model, op).map_err(|error| (index, error))?;
     }
     Ok(model)
@@ -610,6 +649,32 @@ mod tests {
             [("INPUT", Action::Flush), ("zone", Action::DeleteChain)],
         );
         assert!(free.is_ok());
+    }
+
+    #[test]
+    fn work_is_bounded() {
+        let within = |work, action: &dyn Fn() -> Action| {
+            let mut list = KVVec::new();
+            for _ in 0..10 {
+                let op = Op {
+                    family: Family::V4,
+                    table: name("filter"),
+                    chain: name("INPUT"),
+                    action: action(),
+                };
+                list.push(op, GFP_KERNEL).unwrap();
+            }
+            let result = apply_within(work, &start(), list);
+            result.map_err(|(index, error)| (index, error.kind)).err()
+        };
+        let insert = |number| Action::Insert(number, shared(drop_protocol(9)), NONE);
+        // Three rules are there, so 2 + 3 + ... + 11 are moved.
+        assert!(within(65, &|| insert(1)).is_none());
+        assert!(within(64, &|| insert(1)) == Some((9, Kind::TooMuchWork)));
+        // What comes at the end moves nothing.
+        assert!(within(0, &|| Action::Append(shared(drop_protocol(9)), NONE)).is_none());
+        assert!(within(0, &|| Action::Delete(3)) == Some((1, Kind::NoRule)));
+        assert!(within(1, &|| Action::Delete(1)) == Some((0, Kind::TooMuchWork)));
     }
 
     #[test]

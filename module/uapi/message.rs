@@ -26,6 +26,9 @@ pub const DROPS: u16 = 7;
 pub const MATCH: u16 = 9;
 /// A target that the module knows, by its name in `target-attrs`; one attribute a target.
 pub const TARGET: u16 = 10;
+/// In `commit`: how many operations the transaction has. It is refused if it has not as many, so that a sender
+/// who overlooked that a chunk was refused does not carry out the rest.
+pub const COUNT: u16 = 11;
 /// The netlink port of the socket whose transaction changed the rules.
 pub const PORT: u16 = 8;
 
@@ -108,6 +111,11 @@ pub static MESSAGE: Set = Set {
             id: TARGET,
             name: "target",
             kind: <Name as Field>::KIND,
+        },
+        Spec {
+            id: COUNT,
+            name: "count",
+            kind: Kind::U64,
         },
     ],
 };

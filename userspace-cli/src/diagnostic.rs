@@ -85,7 +85,8 @@ pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
     let limit = (word.chars().count() / 3).max(1);
     known
         .into_iter()
-        .filter(|name| !name.is_empty())
+        // A name that is known, and yet not where it was used, is not misspelt.
+        .filter(|name| !name.is_empty() && *name != word)
         .map(|name| {
             let distance = strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase());
             (distance, name)

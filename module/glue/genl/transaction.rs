@@ -40,6 +40,15 @@ pub(super) fn abort(request: &Request<'_>) -> Result<(), Refusal> {
 pub(super) fn commit(request: &Request<'_>) -> Result<(), Refusal> {
     let namespace = request.namespace();
     let transaction = namespace.staging().take(request.port())?;
+    let count = request.attribute(message::COUNT)?;
+    let count = count.as_ref().map(u64::get).transpose()?;
+    let ops = transaction.len() as u64;
+    if count.is_some_and(|count| count != ops) {
+        return Err(Refusal::new(
+            bindings::EINVAL,
+            "the transaction lacks operations that were sent",
+        ));
+    }
     let mut writer = namespace.writer();
     if !transaction.fits(writer.generation()) {
         return Err(Refusal::new(

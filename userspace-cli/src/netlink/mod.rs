@@ -376,6 +376,7 @@ impl Connection {
     ///
     /// What the kernel says against it; the old rules are in force then.
     pub fn commit(&mut self, ops: Vec<Op>, generation: Option<u64>) -> Result<u64, Error> {
+        let count = ops.len() as u64;
         let chunks = chunks::chunks(ops).map_err(|op| Error::Refused {
             errno: Errno::EMSGSIZE as i32,
             what: Some("the rule is too large".to_owned()),
@@ -397,12 +398,16 @@ impl Connection {
                     other => other,
                 })?;
         }
+        let mut commit = Writer::new(64);
+        count
+            .put(attributes::COUNT, &mut commit)
+            .map_err(|_| Error::Garbled("request is too large"))?;
         let mut committed = None;
         self.ask(
             self.family,
             Answer::Once,
             Command::Commit as u8,
-            &[],
+            commit.bytes(),
             |bytes| {
                 for attribute in Reader::new(bytes) {
                     let attribute = attribute?;

@@ -67,6 +67,7 @@ impl Family {
             let takes: &[u16] = match command {
                 Command::Begin => &[attributes::GENERATION],
                 Command::Chunk => &[attributes::OP],
+                Command::Commit => &[attributes::COUNT],
                 Command::GetRules => &[attributes::COUNTERS, attributes::ZERO, attributes::SELECT],
                 _ => &[],
             };

@@ -103,8 +103,8 @@ const MAX_TABLES: usize = 128;
 
 /// How many rules the operations of one transaction may move or search, all together: what a transaction may
 /// take of the kernel's time is bounded, or else a million rules that each come first would take an hour of
-/// it. This many take some seconds, and are what 130,000 rules move that each come before all others.
-const MAX_WORK: usize = 1 << 33;
+/// it. This many take some seconds, and are what 65,000 rules move that each come before all others.
+const MAX_WORK: usize = 1 << 31;
 
 /// How many rules can be moved in the time in which one is searched: that one is somewhere else in memory.
 const SEARCH: usize = 16;

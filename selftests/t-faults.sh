@@ -9,7 +9,8 @@ fail_at_each_allocation_of() {
 	load_module
 	"$SELFTESTS/faults" "$@" | tee /dev/kmsg
 	# No reference to this module or to those that REJECT and LOG use was lost.
-	rmmod oxtables nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog
+	wait_for 60 rmmod oxtables
+	rmmod nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog
 }
 
 test_commit() { fail_at_each_allocation_of commit; }

@@ -22,7 +22,9 @@ pub(super) fn get(request: &Request<'_>) -> Result<(), Refusal> {
     attributes.put(message::VERSION, VERSION)?;
     for (id, set) in [(message::MATCH, Match::SET), (message::TARGET, Target::SET)] {
         for known in set.attributes {
-            Name::literal(known.name).put(id, &mut attributes)?;
+            // Names are short; `Name::literal` would panic otherwise, when not in a constant.
+            let name = Name::new(known.name.as_bytes()).unwrap_or_default();
+            name.put(id, &mut attributes)?;
         }
     }
     {

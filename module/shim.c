@@ -16,7 +16,7 @@ struct shim_counter *shim_counters_alloc(size_t count)
 {
 	return (__force struct shim_counter *)__alloc_percpu_gfp(count * sizeof(struct shim_counter),
 								 __alignof__(struct shim_counter),
-								 GFP_KERNEL_ACCOUNT);
+								 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 }
 
 void shim_counters_free(struct shim_counter *counters)

@@ -58,8 +58,6 @@ pub enum Kind {
     /// The name of a chain or table must not be empty or begin with a dash or an exclamation mark, or be
     /// that of a target.
     BadName,
-    /// The table exists with other hooks or at another place.
-    TableDiffers,
     /// Only the tables that a person defined have hooks and a place of their own, and these need them.
     NoHooks,
     /// A rule jumps to a chain that does not exist.
@@ -102,7 +100,6 @@ impl Kind {
             Self::BuiltIn => "built-in chains stay as they are",
             Self::NoPolicy => "only built-in chains have a policy",
             Self::BadName => "name not allowed",
-            Self::TableDiffers => "table exists with other hooks or place",
             Self::NoHooks => "own tables need hooks, others have theirs",
             Self::NoTarget => "jump to a chain that does not exist",
             Self::JumpToBuiltIn => "jump to a built-in chain",

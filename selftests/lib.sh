@@ -160,6 +160,9 @@ counter_of() {
 	echo "${BASH_REMATCH[1]}"
 }
 
+# Tests leave the module loaded. Namespaces that end may hold it for a while.
+no_module() { ! grep -q '^oxtables ' /proc/modules || wait_for 60 rmmod oxtables; }
+
 load_module() { grep -q '^oxtables ' /proc/modules || insmod "$OXTABLES_KO"; }
 
 # A line in the kernel's log, so that a complaint in it has a neighbour that tells where it came from.

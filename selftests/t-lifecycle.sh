@@ -15,9 +15,6 @@ hold_hooks() {
 	done | { echo "add table inet keeper"; cat; } | ip netns exec keeper nft -f -
 }
 
-# Tests leave the module loaded.
-no_module() { ! grep -q '^oxtables ' /proc/modules || wait_for 60 rmmod oxtables; }
-
 try() { "$SELFTESTS/try-lifecycle" "$@"; }
 
 test_insmod_alone_changes_nothing() {

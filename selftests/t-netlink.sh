@@ -30,12 +30,12 @@ test_rules_that_stay_keep_every_packet() { try rules_that_stay_keep_every_packet
 test_policies_can_be_read() { try policies_can_be_read; }
 
 test_root_of_a_user_namespace_may_by_a_parameter() {
-	! grep -q '^oxtables ' /proc/modules || wait_for 60 rmmod oxtables
+	no_module
 	insmod "$OXTABLES_KO" userns=1
 	fw "$SELFTESTS/try-netlink" root_of_a_user_namespace_may
 	# The next test gets the module without the parameter, once that namespace is gone.
 	fw oxtables unload --keep-module
-	wait_for 60 rmmod oxtables
+	no_module
 }
 
 # ynl WORD...: the kernel's own client, which knows nothing of us but the description of the family.
@@ -49,6 +49,7 @@ test_a_commit_that_lacks_operations_is_refused() { try a_commit_that_lacks_opera
 
 test_ynl_commits_and_dumps() {
 	local rule='{"protocol":1,"target":{"drop":true},"matches":{"icmp":[{"message":"010800ff"}]}}'
+	no_module
 	load_module
 	expect_reach client icmp $LAN4
 	ynl --multi begin '{"generation":0}' \

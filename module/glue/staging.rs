@@ -9,9 +9,9 @@ use crate::uapi::op;
 use kernel::error::code::EBUSY;
 
 /// How many bytes of operations the open transactions of a namespace may have together: enough for
-/// some million rules. What sockets can make the kernel keep is bounded by this, however many there
+/// some hundred thousand rules. What sockets can make the kernel keep is bounded by this, however many there
 /// are and even where memory is not charged.
-const MOST: usize = 256 << 20;
+const MOST: usize = 128 << 20;
 
 /// How many transactions may be open in a namespace.
 const MOST_OPEN: usize = 1024;

@@ -100,9 +100,14 @@ def checksummed(protocol, data, source, target):
 
 def tcp(sport=1025, dport=80, flags=SYN, options=b"", payload=b"", seq=1000, ack=2000):
     options += b"\0" * (-len(options) % 4)
-    return TCP, struct.pack(
-        "!HHIIBBHHH", sport, dport, seq, ack if flags & ACK else 0, (20 + len(options)) << 2, flags, 1024, 0, 0
-    ) + options + payload
+    return (
+        TCP,
+        struct.pack(
+            "!HHIIBBHHH", sport, dport, seq, ack if flags & ACK else 0, (20 + len(options)) << 2, flags, 1024, 0, 0
+        )
+        + options
+        + payload,
+    )
 
 
 def udp(sport=1025, dport=53, payload=b"payload!", protocol=UDP):
@@ -127,10 +132,22 @@ def ip4(source, target, transport, number=0, at=0, more=False, ttl=64, tos=0, op
     source, target = packed(source), packed(target)
     if not at and not more:
         data = checksummed(protocol, data, source, target)
-    header = struct.pack(
-        "!BBHHHBBH4s4s", 0x45 + len(options) // 4, tos, 20 + len(options) + len(data), number,
-        at // 8 | (0x2000 if more else 0), ttl, protocol, 0, source, target,
-    ) + options
+    header = (
+        struct.pack(
+            "!BBHHHBBH4s4s",
+            0x45 + len(options) // 4,
+            tos,
+            20 + len(options) + len(data),
+            number,
+            at // 8 | (0x2000 if more else 0),
+            ttl,
+            protocol,
+            0,
+            source,
+            target,
+        )
+        + options
+    )
     header = header[:10] + struct.pack("!H", ~total(header) & 0xFFFF) + header[12:]
     return header + data
 

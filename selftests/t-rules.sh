@@ -57,7 +57,7 @@ test_large_segments_pass_whole() {
 		[ "$bytes" -ge $SIZE ]
 		[ "$bytes" -le $((SIZE * 12 / 10)) ]
 		# They were seen before they were cut.
-		[ $((bytes / packets)) -gt 3000 ]
+		[ $((bytes / packets)) -gt 1500 ]
 	done
 }
 

@@ -38,14 +38,17 @@ topology() {
 	topology_down
 	local name
 	for name in client fw server; do ip netns add $name; done
-	ip link add c0 netns client type veth peer name lan0 netns fw
-	ip link add wan0 netns fw type veth peer name s0 netns server
-	# Duplicate address detection would keep the addresses away for a second.
-	printf '%s\n' 'net.ipv6.conf.all.accept_dad=0' 'net.ipv6.conf.default.accept_dad=0' > /run/sysctl
+	# Duplicate address detection would keep the addresses away for a second, and hosts that ask for routers
+	# would be seen among the packets that a test sends.
+	printf '%s\n' 'net.ipv6.conf.all.accept_dad=0' 'net.ipv6.conf.default.accept_dad=0' \
+		'net.ipv6.conf.default.router_solicitations=0' > /run/sysctl
 	for name in client fw server; do
 		ip netns exec $name sysctl -q -p /run/sysctl
 		ip -n $name link set lo up
 	done
+	# Only now, for a new interface takes over the defaults.
+	ip link add c0 netns client type veth peer name lan0 netns fw
+	ip link add wan0 netns fw type veth peer name s0 netns server
 	fw sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 	place client c0 $CLIENT4/24 $CLIENT6/64
 	place fw lan0 $LAN4/24 $LAN6/64

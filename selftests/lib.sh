@@ -23,8 +23,8 @@ CLIENT4=10.0.1.2 CLIENT6=fd00:1::2 LAN4=10.0.1.1 LAN6=fd00:1::1
 WAN4=10.0.2.1 WAN6=fd00:2::1 SERVER4=10.0.2.2 SERVER6=fd00:2::2
 
 # Nothing answers at all in time: how long that takes to say. The debug kernel is slow under emulation.
-PATIENCE=1
-[ "${OXTABLES_KERNEL:-}" != debug ] || PATIENCE=3
+PATIENCE=2
+[ "${OXTABLES_KERNEL:-}" != debug ] || PATIENCE=4
 
 # This kernel is the VM's: never touch the network of a machine that someone uses.
 [ -n "${OXTABLES_KO:-}" ] || { echo "selftests run in the VM: make vm CMD='selftests/run'" >&2; exit 1; }

@@ -4,17 +4,6 @@
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# The first hook of all at a point makes the kernel patch its code there, and the last one again. QEMU's emulation
-# does not always keep another CPU from the breakpoint that stands there meanwhile: "Oops: int3", with any
-# firewall. A namespace that packets never come to holds a hook at each point, so that nothing is patched.
-hold_hooks() {
-	local hook
-	ip netns add keeper
-	for hook in prerouting input forward output postrouting; do
-		echo "add chain inet keeper $hook { type filter hook $hook priority 0; }"
-	done | { echo "add table inet keeper"; cat; } | ip netns exec keeper nft -f -
-}
-
 try() { "$SELFTESTS/try-lifecycle" "$@"; }
 
 test_insmod_alone_changes_nothing() {
@@ -68,6 +57,4 @@ test_namespaces_end_under_traffic() {
 	try ends_under_traffic 10
 }
 
-hold_hooks
-trap 'ip netns del keeper' EXIT
 run_tests

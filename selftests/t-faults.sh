@@ -5,12 +5,22 @@
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# How many references there are to the modules that REJECT and LOG use; iptables may hold some too.
+references() {
+	local module
+	for module in nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog; do
+		cat "/sys/module/$module/refcnt" 2> /dev/null || echo 0
+	done
+}
+
 fail_at_each_allocation_of() {
+	local before
+	before=$(references)
 	load_module
 	"$SELFTESTS/faults" "$@" | tee /dev/kmsg
-	# No reference to this module or to those that REJECT and LOG use was lost.
+	# No reference to this module or to those was lost.
 	wait_for 60 rmmod oxtables
-	rmmod nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog
+	same "$before" "$(references)"
 }
 
 test_commit() { fail_at_each_allocation_of commit; }

@@ -32,7 +32,8 @@ seen() {
 }
 
 test_addresses_interfaces_and_protocols() { cases addresses interfaces protocols comments; }
-test_ports_flags_and_options() { cases tcp udp multiport; }
+test_ports_flags_and_options() { cases tcp udp; }
+test_extensions() { cases extensions; }
 test_icmp_types() { cases icmp; }
 test_fragments_first_and_later() { cases fragments; }
 test_marks_set_and_asked() { cases marks; }

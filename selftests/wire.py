@@ -152,7 +152,7 @@ def ip4(source, target, transport, number=0, at=0, more=False, ttl=64, tos=0, op
     return header + data
 
 
-def ip6(source, target, transport, number=0, headers=(), hops=64):
+def ip6(source, target, transport, number=0, headers=(), hops=64, tos=0):
     """An IPv6 packet; `headers` are pairs of number and bytes, whose first byte is filled in with what follows."""
     protocol, data = transport
     source, target = packed(source), packed(target)
@@ -162,7 +162,7 @@ def ip6(source, target, transport, number=0, headers=(), hops=64):
     for kind, header in reversed(headers):
         data = bytes([protocol]) + header[1:] + data
         protocol = kind
-    return struct.pack("!IHBB16s16s", 6 << 28 | number, len(data), protocol, hops, source, target) + data
+    return struct.pack("!IHBB16s16s", 6 << 28 | tos << 20 | number, len(data), protocol, hops, source, target) + data
 
 
 def number_of(packet):

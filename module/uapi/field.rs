@@ -117,6 +117,37 @@ number! {
     u64, U64;
 }
 
+/// Makes an enumeration, whose values are all in its `ALL`, an attribute with the value's number in 8 bits.
+/// What it says of another number comes with the error's kind.
+#[macro_export]
+macro_rules! numbered {
+    ($($type:ty, $errno:expr, $wrong:literal;)*) => {$(
+        impl $crate::uapi::field::Field for $type {
+            const KIND: $crate::uapi::field::Kind = $crate::uapi::field::Kind::U8;
+
+            fn absent() -> Option<Self> {
+                None
+            }
+
+            fn put(
+                &self,
+                id: u16,
+                to: &mut $crate::uapi::attr::Writer,
+            ) -> Result<(), $crate::uapi::attr::Full> {
+                $crate::uapi::field::Field::put(&(*self as u8), id, to)
+            }
+
+            fn get(
+                from: &$crate::uapi::attr::Attr<'_>,
+            ) -> Result<Self, $crate::uapi::attr::Error> {
+                let number = <u8 as $crate::uapi::field::Field>::get(from)?;
+                let value = Self::ALL.into_iter().find(|value| *value as u8 == number);
+                value.ok_or(from.error($errno, $wrong))
+            }
+        }
+    )*};
+}
+
 impl Field for bool {
     const KIND: Kind = Kind::Flag;
 

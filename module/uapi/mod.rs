@@ -12,6 +12,7 @@ pub mod attr;
 pub mod field;
 pub mod message;
 pub mod op;
+pub mod range;
 #[cfg(test)]
 mod spec_test;
 

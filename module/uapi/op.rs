@@ -2,50 +2,19 @@
 //! Operations on netlink, and a ruleset as the operations that build it.
 
 use super::attr::{Attr, Errno, Error, Full, Reader, Writer};
-use super::field::{Field, Kind};
+use super::field::Field;
 use super::message;
 use crate::alloc::{Arc, KVVec, GFP_KERNEL};
 use crate::engine::packet::Family;
 use crate::engine::rules::model::{Counters, Model, Policy, Rule, Table};
 use crate::engine::rules::transaction::{Action, Op, Own};
 use crate::engine::text::Name;
-use crate::wire;
+use crate::{numbered, wire};
 
-impl Field for Family {
-    const KIND: Kind = Kind::U8;
-
-    fn absent() -> Option<Self> {
-        None
-    }
-
-    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
-        (*self as u8).put(id, to)
-    }
-
-    fn get(from: &Attr<'_>) -> Result<Self, Error> {
-        Self::from_number(u8::get(from)?)
-            .ok_or(from.invalid("family must be 2 (IPv4) or 10 (IPv6)"))
-    }
-}
-
-impl Field for Policy {
-    const KIND: Kind = Kind::U8;
-
-    fn absent() -> Option<Self> {
-        None
-    }
-
-    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
-        (*self as u8).put(id, to)
-    }
-
-    fn get(from: &Attr<'_>) -> Result<Self, Error> {
-        match u8::get(from)? {
-            0 => Ok(Self::Accept),
-            1 => Ok(Self::Drop),
-            _ => Err(from.invalid("policy must be 0 (ACCEPT) or 1 (DROP)")),
-        }
-    }
+numbered! {
+    Family, Errno::Invalid, "family must be 2 (IPv4) or 10 (IPv6)";
+    Policy, Errno::Invalid, "policy must be 0 (ACCEPT) or 1 (DROP)";
+    Verb, Errno::NotSupported, "operation is not known";
 }
 
 wire! {
@@ -116,24 +85,6 @@ impl Verb {
         Self::Replace,
         Self::Delete,
     ];
-}
-
-impl Field for Verb {
-    const KIND: Kind = Kind::U8;
-
-    fn absent() -> Option<Self> {
-        None
-    }
-
-    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
-        (*self as u8).put(id, to)
-    }
-
-    fn get(from: &Attr<'_>) -> Result<Self, Error> {
-        let number = u8::get(from)?;
-        let verb = Self::ALL.into_iter().find(|verb| *verb as u8 == number);
-        verb.ok_or(from.error(Errno::NotSupported, "operation is not known"))
-    }
 }
 
 wire! {

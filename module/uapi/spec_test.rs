@@ -44,10 +44,12 @@ fn check(spec: &Yaml, set: &Set, seen: &mut BTreeSet<String>) {
         "attributes of {}",
         set.name
     );
-    // YNL numbers attributes from 1 where it is not told otherwise.
-    for ((number, told), attribute) in (1..).zip(attributes).zip(set.attributes) {
+    let mut number = 0;
+    for (told, attribute) in attributes.iter().zip(set.attributes) {
         let place = format!("{} of {}", attribute.name, set.name);
-        assert_eq!(number, attribute.id, "number of {place}");
+        // YNL counts on from the attribute before where it is not told otherwise.
+        number = told["value"].as_i64().unwrap_or(number + 1);
+        assert_eq!(number, attribute.id.into(), "number of {place}");
         assert_eq!(told["name"].as_str().unwrap(), dashed(attribute.name));
         let (kind, longest) = match attribute.kind {
             Kind::Flag => ("flag", None),

@@ -91,7 +91,7 @@ fn json_has_a_schema_and_says_the_same_as_the_text() {
     assert_eq!((&json["schema"], &json["ok"]), (&1.into(), &false.into()));
     let error = &json["errors"][0];
     assert_eq!((&error["line"], &error["column"]), (&3.into(), &25.into()));
-    assert_eq!(error["message"], "port range is reversed");
+    assert_eq!(error["message"], "range is reversed");
 
     let good = oxtables(&["-4", "--json", "check", "-", "--print"], GOOD);
     let json: serde_json::Value = serde_json::from_slice(&good.stdout).expect("it is JSON");

@@ -319,6 +319,11 @@ pub enum Policy {
     Drop = 1,
 }
 
+impl Policy {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Accept, Self::Drop];
+}
+
 /// The counters of a rule or policy, from one ruleset to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {

@@ -2,6 +2,8 @@
 //! Random rulesets, and random packets that are bent towards them: few values for each field, so that rules
 //! and packets meet, and whole headers that are then cut and damaged.
 
+mod extension;
+
 use std::net::IpAddr;
 
 use oxtables_engine::alloc::{Arc, KVVec, KVec, GFP_KERNEL};
@@ -140,6 +142,9 @@ fn matches(family: Family) -> BoxedStrategy<(Option<Not<u8>>, Vec<Match>)> {
             .prop_map(|(protocol, mark, comment)| (protocol, vec![mark, comment])),
         mark().prop_map(|mark| (None, vec![mark])),
         Just(()).prop_map(|()| (None, vec![])),
+        extension::any_match(family),
+        extension::any_match(family),
+        extension::any_match(family),
     ]
     .boxed()
 }

@@ -8,11 +8,13 @@
 
 mod comment;
 mod icmp;
+mod length;
 mod log;
 mod mark;
 mod multiport;
 pub mod numbers;
 mod ports;
+mod ranges;
 mod reject;
 mod tcp;
 mod udp;
@@ -317,6 +319,7 @@ registry! {
         Multiport matches::Multiport,
         Mark matches::Mark,
         Comment matches::Comment,
+        Length matches::Length,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }
@@ -371,7 +374,6 @@ pub static LATER_MATCHES: &[&str] = &[
     "iprange",
     "ipv6header",
     "ipvs",
-    "length",
     "limit",
     "mac",
     "mh",

@@ -5,7 +5,7 @@ use oxtables_engine::engine::packet::Family;
 use oxtables_engine::engine::rules::matches::{Multiport, Ports, Side};
 use oxtables_engine::uapi::field::Not;
 
-use super::{ports, About, Extension, Opt, Options, Printed};
+use super::{ports, ranges, About, Extension, Opt, Options, Printed};
 use crate::diagnostic::Problem;
 
 /// The options, and which of a packet's ports each looks at.
@@ -72,7 +72,7 @@ impl Extension for Multiport {
             .ranges()
             .iter()
             .copied()
-            .map(ports::text)
+            .map(ranges::text)
             .collect();
         let name = name.map_or("ports", |(name, _)| name);
         vec![Printed::new(name, self.ports.not, list.join(","))]

@@ -4,7 +4,7 @@
 use oxtables_engine::engine::rules::matches::PortRange;
 use oxtables_engine::uapi::field::Not;
 
-use super::{numbers, Given, Options, Printed};
+use super::{numbers, ranges, Given, Options, Printed};
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 use crate::names::Names;
@@ -35,30 +35,7 @@ fn port(token: &Token, names: &Names, protocol: Option<u8>) -> Result<u16, Probl
 
 /// The range that a word gives: one port, or two with a colon between, either of which may be left out.
 pub fn range(token: &Token, names: &Names, protocol: Option<u8>) -> Result<PortRange, Problem> {
-    let Some((first, last)) = token.split_once(b':') else {
-        let port = port(token, names, protocol)?;
-        return Ok(PortRange {
-            first: port,
-            last: port,
-        });
-    };
-    let end = |token: &Token, absent| {
-        if token.text.is_empty() {
-            Ok(absent)
-        } else {
-            port(token, names, protocol)
-        }
-    };
-    let range = PortRange {
-        first: end(&first, 0)?,
-        last: end(&last, u16::MAX)?,
-    };
-    if range.first > range.last {
-        return Err(Problem::new(token.span, "port range is reversed")
-            .expected("the lower port first")
-            .help(format!("write `{}:{}`", range.last, range.first)));
-    }
-    Ok(range)
+    ranges::parse(token, u16::MAX, |token| port(token, names, protocol))
 }
 
 /// The range given to an option, if it was given.
@@ -83,17 +60,8 @@ const EVERY: Not<PortRange> = Not::is(PortRange {
     last: u16::MAX,
 });
 
-/// A range in numbers.
-pub fn text(range: PortRange) -> String {
-    if range.first == range.last {
-        range.first.to_string()
-    } else {
-        format!("{}:{}", range.first, range.last)
-    }
-}
-
 /// The option for a range, if there is one.
 pub fn print(name: &'static str, range: Option<Not<PortRange>>) -> Option<Printed> {
     let range = range.filter(|range| *range != EVERY)?;
-    Some(Printed::new(name, range.not, text(range.value)))
+    Some(Printed::new(name, range.not, ranges::text(range.value)))
 }

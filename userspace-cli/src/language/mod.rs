@@ -6,6 +6,8 @@
 //! ```
 
 pub mod address;
+#[cfg(test)]
+pub mod fixtures;
 pub mod lexer;
 pub mod line;
 pub mod options;

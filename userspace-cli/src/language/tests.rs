@@ -4,66 +4,10 @@
 use oxtables_engine::engine::packet::Family;
 use oxtables_engine::engine::rules::Model;
 
-use super::plan::{plan, plan_edit, How, Plan};
-use super::printer::{self, Which};
+use super::fixtures::{names, planned, printed, problem, problem_of, text};
+use super::plan::{plan_edit, How};
 use super::ruleset;
 use crate::diagnostic::{Problem, Source};
-use crate::names::Names;
-
-fn names() -> Names {
-    Names::parse(
-        b"hip 139 HIP\n",
-        b"ssh 22/tcp\nhttp 80/tcp www\ndomain 53/tcp\ndomain 53/udp\n",
-    )
-}
-
-fn planned(text: &str, family: Option<Family>, base: &Model, how: How) -> Result<Plan, Problem> {
-    let source = Source::new("test", text);
-    let ruleset =
-        ruleset::parse(&source, &names(), family).map_err(|problems| problems[0].clone())?;
-    plan(ruleset, base, how)
-}
-
-fn text(model: &Model, family: Option<Family>, counters: bool) -> String {
-    let which = Which {
-        family,
-        table: None,
-    };
-    String::from_utf8(printer::ruleset(model, which, counters)).unwrap()
-}
-
-/// The rule that a rule of FORWARD is printed as.
-fn printed(rule: &str, family: Family) -> String {
-    let file = format!("*filter\n:chain - [0:0]\n-A FORWARD {rule}\nCOMMIT\n");
-    let plan = planned(&file, Some(family), &Model::default(), How::default());
-    let plan = plan.unwrap_or_else(|problem| panic!("{rule}: {problem:?}"));
-    let text = text(&plan.result, Some(family), false);
-    let lines = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("-A FORWARD"));
-    lines
-        .map(|line| line.trim_start())
-        .collect::<Vec<_>>()
-        .join(" | ")
-}
-
-/// What is wrong with a file, and the piece of it that is to blame.
-fn problem(file: &str) -> (Problem, String) {
-    let base = Model::default();
-    let problem = planned(file, Some(Family::V4), &base, How::default())
-        .map(|_| ())
-        .expect_err(file);
-    let line = file.lines().nth(problem.span.line).unwrap_or_default();
-    let blamed = line[problem.span.start..problem.span.end].to_owned();
-    (problem, blamed)
-}
-
-/// What is wrong with a rule of INPUT, and the piece of it that is to blame.
-fn problem_of(rule: &str) -> (Problem, String) {
-    problem(&format!(
-        "*filter\n:chain - [0:0]\n-A INPUT {rule}\nCOMMIT\n"
-    ))
-}
 
 /// Each pair was tried with iptables-legacy 1.8.9: what iptables-restore takes, and what iptables-save then
 /// prints.
@@ -165,7 +109,7 @@ fn lists_of_addresses_make_a_bounded_number_of_rules() {
             .collect();
         addresses.join(",")
     };
-    let (problem, _) = problem_of(&format!("-s {} -d {}", list(257), list(256)));
+    let (problem, _) = problem_of(&format!("-s {} -d {}", list(257), list(256)), Family::V4);
     assert_eq!(problem.message, "the line stands for 65792 rules");
 }
 
@@ -189,7 +133,7 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
         ("-i averylonginterface", "interface name is too long", "averylonginterface", ""),
         ("-i a/b", "`a/b` can't be an interface", "a/b", ""),
         ("-o eth0", "packets have no output interface here", "-o eth0", ""),
-        ("-p tcp --dport 9:1", "port range is reversed", "9:1", "write `1:9`"),
+        ("-p tcp --dport 9:1", "range is reversed", "9:1", "write `1:9`"),
         ("-p tcp --dport 65536", "there is no port 65536", "65536", ""),
         ("-p tcp --dport shh", "no service is called `shh`", "shh", "did you mean `ssh`?"),
         ("-s 1.2.3.4/33", "prefix of 33 bits is too long", "33", ""),
@@ -225,7 +169,7 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
         ("-p tcp --tcp 1", "unknown option `--tcp`", "--tcp", ""),
         ("-s example.com", "`example.com` is not an address", "example.com", "names of hosts are not looked up: a ruleset must load without a network, and mean the same every time; write the address"),
     ] {
-        let (problem, piece) = problem_of(rule);
+        let (problem, piece) = problem_of(rule, Family::V4);
         assert_eq!(problem.message, message, "{rule}");
         assert_eq!(piece, blamed, "{rule}");
         assert_eq!(problem.help.unwrap_or_default(), help, "{rule}");
@@ -344,7 +288,7 @@ fn files_that_make_no_sense_are_refused_where_they_do_not() {
             "\"a",
         ),
     ] {
-        let (problem, piece) = problem(file);
+        let (problem, piece) = problem(file, Family::V4);
         assert_eq!((&*problem.message, &*piece), (message, blamed), "{file}");
     }
     // Nothing says which family the table is for.
@@ -372,7 +316,7 @@ fn chains_nest_as_deep_as_the_kernel_allows_and_no_deeper() {
         How::default()
     )
     .is_ok());
-    let (problem, blamed) = problem(&file(17));
+    let (problem, blamed) = problem(&file(17), Family::V4);
     assert_eq!(problem.message, "chains nest more than 16 deep");
     assert_eq!(blamed, "c0");
 }

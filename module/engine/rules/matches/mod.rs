@@ -3,6 +3,7 @@
 
 mod comment;
 mod icmp;
+mod length;
 mod mark;
 mod multiport;
 mod ports;
@@ -11,6 +12,7 @@ mod udp;
 
 pub use comment::Comment;
 pub use icmp::{Icmp, Icmpv6, TypeCode};
+pub use length::Length;
 pub use mark::{Mark, Masked};
 pub use multiport::{Multiport, Ports, Side};
 pub use ports::{PortPair, PortRange};
@@ -133,4 +135,6 @@ matches! {
     6 Mark "mark",
     /// A remark of the person who wrote the rule.
     7 Comment "comment",
+    /// The packet's length.
+    8 Length "length",
 }

@@ -6,9 +6,9 @@ use super::{Matcher, Outcome, PortRange};
 use crate::alloc::AllocError;
 use crate::engine::packet::{protocol, Body, Family};
 use crate::engine::rules::model::Rule;
-use crate::uapi::attr::{Attr, Error, Full, Writer};
+use crate::uapi::attr::{Attr, Errno, Error, Full, Writer};
 use crate::uapi::field::{Field, Kind, Not};
-use crate::wire;
+use crate::{numbered, wire};
 
 /// Which of a packet's ports is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,26 +22,12 @@ pub enum Side {
     Either = 2,
 }
 
-impl Field for Side {
-    const KIND: Kind = Kind::U8;
-
-    fn absent() -> Option<Self> {
-        None
-    }
-
-    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
-        (*self as u8).put(id, to)
-    }
-
-    fn get(from: &Attr<'_>) -> Result<Self, Error> {
-        match u8::get(from)? {
-            0 => Ok(Self::Source),
-            1 => Ok(Self::Destination),
-            2 => Ok(Self::Either),
-            _ => Err(from.invalid("not a side of multiport")),
-        }
-    }
+impl Side {
+    /// The sides in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Source, Self::Destination, Self::Either];
 }
+
+numbered! { Side, Errno::Invalid, "not a side of multiport"; }
 
 /// How many ports a list holds; a range counts as two, as in iptables.
 const MAX_PORTS: usize = 15;

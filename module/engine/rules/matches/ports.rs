@@ -3,53 +3,11 @@
 
 use super::Outcome;
 use crate::engine::packet::{Body, DropReason, Ports};
-use crate::uapi::attr::{Attr, Error, Full, Writer};
-use crate::uapi::field::{Field, Kind, Not};
+use crate::uapi::field::Not;
+use crate::uapi::range::Range;
 
-/// Ports from `first` to `last`, both included, in host order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
-    /// The lowest port.
-    pub first: u16,
-    /// The highest port.
-    pub last: u16,
-}
-
-impl PortRange {
-    /// Whether the port is in the range.
-    #[inline]
-    pub fn contains(&self, port: u16) -> bool {
-        self.first <= port && port <= self.last
-    }
-}
-
-/// On netlink: two 16-bit numbers in host order.
-impl Field for PortRange {
-    const KIND: Kind = Kind::Bytes(4);
-
-    fn absent() -> Option<Self> {
-        None
-    }
-
-    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
-        let ([f0, f1], [l0, l1]) = (self.first.to_ne_bytes(), self.last.to_ne_bytes());
-        to.put(id, &[f0, f1, l0, l1])
-    }
-
-    fn get(from: &Attr<'_>) -> Result<Self, Error> {
-        let Ok([f0, f1, l0, l1]) = <[u8; 4]>::try_from(from.data) else {
-            return Err(from.invalid("port range must have 4 bytes"));
-        };
-        let range = Self {
-            first: u16::from_ne_bytes([f0, f1]),
-            last: u16::from_ne_bytes([l0, l1]),
-        };
-        if range.first > range.last {
-            return Err(from.invalid("port range is reversed"));
-        }
-        Ok(range)
-    }
-}
+/// Ports from a first to a last, in host order.
+pub type PortRange = Range<u16>;
 
 /// The ports that a rule asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

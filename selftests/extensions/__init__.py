@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests know of each match and target, a file each; the file's name is the extension's.
+
+    FAMILIES        those it is for; both without it
+    rule(dice)      a rule at random that uses it, its protocol and what else it needs included, without a target
+                    (a target's: with `-j`)
+    packet(dice)    a packet at random that such rules tell from others: a transport (protocol and bytes; None
+                    for any), and what the IP header says beside the usual (see ip4 and ip6 in wire.py)
+    cases(family)   cases (case.py): what must match and what must not
+
+`dice` is dice.py's. OXTABLES_EXTENSIONS narrows the tests of all extensions to those that it names.
+"""
+
+import importlib
+import os
+import pkgutil
+
+WANTED = os.environ.get("OXTABLES_EXTENSIONS", "").split()
+
+ALL = {name: importlib.import_module(f"extensions.{name}") for _, name, _ in pkgutil.iter_modules(__path__)}
+
+
+def families(name):
+    """The families that a group of tests is for."""
+    return getattr(ALL.get(name), "FAMILIES", (4, 6))
+
+
+def of(family):
+    """The extensions of a family."""
+    return [ALL[name] for name in WANTED or ALL if family in families(name)]

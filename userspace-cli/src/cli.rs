@@ -163,6 +163,8 @@ pub enum Command {
         #[arg(short, long)]
         keep_module: bool,
     },
+    /// List iptables' matches and targets: what rules may use, and why not the others
+    Extensions,
     /// Explain a command, a match, a target, or what every rule can ask (`rule`)
     Help {
         /// The name

@@ -114,6 +114,33 @@ pub struct Drops {
     pub packets: u64,
 }
 
+/// The matches and targets of iptables.
+#[derive(Serialize)]
+pub struct Extensions {
+    /// Matches, by name.
+    pub matches: Vec<Extension>,
+    /// Targets, by name.
+    pub targets: Vec<Extension>,
+}
+
+/// A match or target of iptables.
+#[derive(Serialize)]
+pub struct Extension {
+    /// The name for `-m` or `-j`.
+    pub name: &'static str,
+    /// Whether rules may use it.
+    pub supported: bool,
+    /// The families that it is for, where it is supported.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub families: Vec<&'static str>,
+    /// What it is for, where it is supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<&'static str>,
+    /// Why it is not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+}
+
 /// A change of the rules.
 #[derive(Serialize)]
 pub struct Change {

@@ -140,9 +140,48 @@ fn help_knows_commands_matches_targets_and_near_names() {
             text(&said.stdout)
         );
     }
+    let later = help("conntrack");
+    assert_eq!(later.status.code(), Some(1));
+    assert!(text(&later.stderr).contains("needs connection tracking"));
     let unknown = help("tpc");
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("did you mean `tcp`?"));
+}
+
+#[test]
+fn extensions_tells_what_there_is_and_why_not() {
+    let lines = oxtables(&["extensions"], "");
+    let wanted = [
+        "match\tcomment\tyes\tipv4,ipv6\ta remark that stays with the rule\n",
+        "match\tconntrack\tno\t\tneeds connection tracking\n",
+        "target\tDROP\tyes\tipv4,ipv6\tdrop the packet\n",
+        "target\tSNAT\tno\t\tneeds NAT\n",
+    ];
+    for line in wanted {
+        assert!(text(&lines.stdout).contains(line), "{line}");
+    }
+    let of_one_family = oxtables(&["-6", "extensions"], "");
+    assert!(!text(&of_one_family.stdout).contains("match\ticmp\t"));
+
+    let said = oxtables(&["extensions", "--json"], "");
+    let json: serde_json::Value = serde_json::from_slice(&said.stdout).expect("it is JSON");
+    assert_eq!(json["schema"], 1);
+    let find = |kind: &str, name: &str| {
+        let list = json[kind].as_array().expect("a list");
+        let found: Vec<_> = list.iter().filter(|it| it["name"] == name).collect();
+        assert_eq!(found.len(), 1, "{name}");
+        found[0].clone()
+    };
+    let icmp = find("matches", "icmp");
+    assert_eq!(
+        (&icmp["supported"], &icmp["families"][0]),
+        (&true.into(), &"ipv4".into())
+    );
+    let nat = find("targets", "MASQUERADE");
+    assert_eq!(
+        (&nat["supported"], &nat["reason"]),
+        (&false.into(), &"needs NAT".into())
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::output::{self, paint};
 use super::Failure;
 use crate::cli::Cli;
 use crate::diagnostic::nearest;
-use crate::extensions::{self, About, Opt, Vocabulary, MATCHES, PLAIN_TARGETS, TARGETS};
+use crate::extensions::{self, later, About, Opt, Vocabulary, MATCHES, PLAIN_TARGETS, TARGETS};
 use crate::language::options::{BASE, COMMANDS};
 use crate::names::family_title;
 
@@ -51,6 +51,10 @@ pub fn help(topic: Option<&str>) -> Result<(), Failure> {
         return Ok(output::styled(
             &subcommand.render_long_help().ansi().to_string(),
         )?);
+    }
+    if let Some(why) = later::why(topic) {
+        let what = format!("`{topic}` of iptables is not supported yet: it {why}");
+        return Err(Failure::Other(what));
     }
     let commands: Vec<_> = command
         .get_subcommands()

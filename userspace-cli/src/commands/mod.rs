@@ -2,6 +2,7 @@
 //! What each command does.
 
 mod edit;
+mod extensions;
 mod help;
 mod list;
 mod load;
@@ -112,6 +113,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Monitor { quiet } => monitor::monitor(global, quiet),
         Command::Status => status::status(global),
         Command::Unload { keep_module } => unload::unload(keep_module),
+        Command::Extensions => extensions::extensions(global),
         Command::Help { topic } => help::help(topic.as_deref()),
         Command::Completions { shell } => help::completions(shell),
         Command::Man { directory } => help::manual(directory.as_deref()),

@@ -15,7 +15,7 @@ use super::address;
 use super::lexer::Token;
 use super::options::{Command, BASE, COMMANDS};
 use crate::diagnostic::{nearest, Problem, Span};
-use crate::extensions::{self, numbers, Entry, Given, Opt, Options, MATCHES, TARGETS};
+use crate::extensions::{self, later, numbers, Entry, Given, Opt, Options, MATCHES, TARGETS};
 use crate::names::{family_title, Names};
 
 /// How many rules one line may stand for, by its lists of addresses: a list of sources times one of
@@ -519,12 +519,8 @@ impl Reader<'_> {
             other => other,
         };
         let Some(entry) = MATCHES.iter().find(|entry| entry.about.name == wanted) else {
-            if extensions::LATER_MATCHES.contains(&wanted) {
-                return Err(Problem::new(
-                    token.span,
-                    format!("match `{name}` is not supported yet"),
-                )
-                .label("one of iptables' that oxtables does not have"));
+            if let Some(problem) = later::later_match(&name, token.span) {
+                return Err(problem);
             }
             let problem = Problem::new(token.span, format!("unknown match `{name}`"));
             return Err(match nearest(&name, extensions::match_names()) {
@@ -630,12 +626,8 @@ impl Reader<'_> {
         let Some(Lead::Plain(target)) = &self.lead else {
             return None;
         };
-        let name = target.chain()?.to_string();
-        extensions::LATER_TARGETS.contains(&&*name).then(|| {
-            let span = self.spans.target.unwrap_or(self.spans.line);
-            Problem::new(span, format!("target `{name}` is not supported yet"))
-                .label("one of iptables' that oxtables does not have")
-        })
+        let span = self.spans.target.unwrap_or(self.spans.line);
+        later::later_target(&target.chain()?.to_string(), span)
     }
 
     /// Makes the rules of what has been read.

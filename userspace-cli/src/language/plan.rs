@@ -15,7 +15,7 @@ use oxtables_engine::engine::text::Name;
 use super::line::Spans;
 use super::ruleset::{Edit, Ruleset, Start, Statement, Table};
 use crate::diagnostic::{nearest, Problem, Span};
-use crate::extensions;
+use crate::extensions::{self, later};
 
 /// The tables that are there without being defined.
 pub const BUILT_IN: [&str; 1] = ["filter"];
@@ -433,9 +433,8 @@ impl<'a> Planner<'a> {
         match kind {
             Kind::NoTarget => {
                 let name = self.target_name(statement);
-                if extensions::LATER_TARGETS.contains(&&*name) {
-                    return Problem::new(target, format!("target `{name}` is not supported yet"))
-                        .label("one of iptables' that oxtables does not have");
+                if let Some(problem) = later::later_target(&name, target) {
+                    return problem;
                 }
                 let problem =
                     Problem::new(target, format!("no chain and no target is called `{name}`"));

@@ -178,6 +178,20 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
 }
 
 #[test]
+fn what_iptables_has_beside_is_refused_with_the_reason() {
+    for (rule, why) in [
+        ("-m conntrack --ctstate NEW", "needs connection tracking"),
+        ("-j MASQUERADE", "needs NAT"),
+        (
+            "-p tcp -j TCPMSS --clamp-mss-to-pmtu",
+            "needs packet mangling",
+        ),
+    ] {
+        assert_eq!(problem_of(rule, Family::V4).0.label, why, "{rule}");
+    }
+}
+
+#[test]
 fn files_that_make_no_sense_are_refused_where_they_do_not() {
     for (file, message, blamed) in [
         ("-A INPUT\n", "the line belongs to no table", "-A INPUT"),

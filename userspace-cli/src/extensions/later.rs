@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The extensions of iptables that are not there yet, and why: a ruleset that uses one is not misspelt.
+
+use crate::diagnostic::{Problem, Span};
+
+const UNWRITTEN: &str = "is not written yet";
+const CONNTRACK: &str = "needs connection tracking";
+const NAT: &str = "needs NAT";
+const MANGLE: &str = "needs packet mangling";
+const SETS: &str = "needs ipset";
+const ESTIMATORS: &str = "needs rate estimators";
+const SOCKETS: &str = "needs a lookup of sockets";
+
+/// Matches: the name, and why it is not there.
+pub static LATER_MATCHES: &[(&str, &str)] = &[
+    ("addrtype", UNWRITTEN),
+    ("ah", UNWRITTEN),
+    ("bpf", UNWRITTEN),
+    ("cgroup", UNWRITTEN),
+    ("cluster", CONNTRACK),
+    ("connbytes", CONNTRACK),
+    ("connlabel", CONNTRACK),
+    ("connlimit", CONNTRACK),
+    ("connmark", CONNTRACK),
+    ("conntrack", CONNTRACK),
+    ("cpu", UNWRITTEN),
+    ("dccp", UNWRITTEN),
+    ("devgroup", UNWRITTEN),
+    ("dscp", UNWRITTEN),
+    ("dst", UNWRITTEN),
+    ("ecn", UNWRITTEN),
+    ("esp", UNWRITTEN),
+    ("eui64", UNWRITTEN),
+    ("frag", UNWRITTEN),
+    ("hashlimit", UNWRITTEN),
+    ("hbh", UNWRITTEN),
+    ("helper", CONNTRACK),
+    ("hl", UNWRITTEN),
+    ("ipcomp", UNWRITTEN),
+    ("iprange", UNWRITTEN),
+    ("ipv6header", UNWRITTEN),
+    ("ipvs", "needs IPVS"),
+    ("limit", UNWRITTEN),
+    ("mac", UNWRITTEN),
+    ("mh", UNWRITTEN),
+    ("nfacct", "needs accounting objects"),
+    ("osf", "needs fingerprints of operating systems"),
+    ("owner", UNWRITTEN),
+    ("physdev", UNWRITTEN),
+    ("pkttype", UNWRITTEN),
+    ("policy", UNWRITTEN),
+    ("quota", UNWRITTEN),
+    ("rateest", ESTIMATORS),
+    ("realm", UNWRITTEN),
+    ("recent", "needs lists of addresses seen"),
+    ("rpfilter", UNWRITTEN),
+    ("rt", UNWRITTEN),
+    ("sctp", UNWRITTEN),
+    ("set", SETS),
+    ("socket", SOCKETS),
+    ("srh", UNWRITTEN),
+    ("state", CONNTRACK),
+    ("statistic", UNWRITTEN),
+    ("string", UNWRITTEN),
+    ("tcpmss", UNWRITTEN),
+    ("time", UNWRITTEN),
+    ("tos", UNWRITTEN),
+    ("ttl", UNWRITTEN),
+    ("u32", UNWRITTEN),
+];
+
+/// The same of targets.
+pub static LATER_TARGETS: &[(&str, &str)] = &[
+    ("AUDIT", UNWRITTEN),
+    ("CHECKSUM", MANGLE),
+    ("CLASSIFY", MANGLE),
+    ("CLUSTERIP", "is gone from the kernel"),
+    ("CONNMARK", CONNTRACK),
+    ("CONNSECMARK", CONNTRACK),
+    ("CT", CONNTRACK),
+    ("DNAT", NAT),
+    ("DNPT", MANGLE),
+    ("DSCP", MANGLE),
+    ("ECN", MANGLE),
+    ("HL", MANGLE),
+    ("HMARK", UNWRITTEN),
+    ("IDLETIMER", "needs timers in sysfs"),
+    ("LED", "needs LED triggers"),
+    ("MASQUERADE", NAT),
+    ("NETMAP", NAT),
+    ("NFLOG", UNWRITTEN),
+    ("NFQUEUE", UNWRITTEN),
+    ("NOTRACK", CONNTRACK),
+    ("QUEUE", "is gone from the kernel, for NFQUEUE"),
+    ("RATEEST", ESTIMATORS),
+    ("REDIRECT", NAT),
+    ("SECMARK", "needs security labels"),
+    ("SET", SETS),
+    ("SNAT", NAT),
+    ("SNPT", MANGLE),
+    ("SYNPROXY", CONNTRACK),
+    ("TCPMSS", MANGLE),
+    ("TCPOPTSTRIP", MANGLE),
+    ("TEE", UNWRITTEN),
+    ("TOS", MANGLE),
+    ("TPROXY", SOCKETS),
+    ("TRACE", UNWRITTEN),
+    ("TTL", MANGLE),
+    ("ULOG", "is gone from the kernel, for NFLOG"),
+];
+
+/// The error for a match where it is one of these.
+pub fn later_match(name: &str, span: Span) -> Option<Problem> {
+    later("match", LATER_MATCHES, name, span)
+}
+
+/// The error for a target where it is one of these.
+pub fn later_target(name: &str, span: Span) -> Option<Problem> {
+    later("target", LATER_TARGETS, name, span)
+}
+
+/// Why a match or target is not there where it is one of these.
+pub fn why(name: &str) -> Option<&'static str> {
+    let mut all = LATER_MATCHES.iter().chain(LATER_TARGETS);
+    let (_, why) = all.find(|(later, _)| *later == name)?;
+    Some(why)
+}
+
+fn later(kind: &str, list: &[(&str, &str)], name: &str, span: Span) -> Option<Problem> {
+    let (_, why) = list.iter().find(|(later, _)| *later == name)?;
+    let what = format!("{kind} `{name}` is not supported yet");
+    Some(Problem::new(span, what).label(*why))
+}

@@ -7,6 +7,7 @@
 
 mod ipv4;
 mod ipv6;
+mod network;
 
 pub use ipv4::parse as parse_v4;
 pub use ipv6::parse as parse_v6;

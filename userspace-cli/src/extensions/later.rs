@@ -35,7 +35,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("hashlimit", UNWRITTEN),
     ("hbh", UNWRITTEN),
     ("helper", CONNTRACK),
-    ("hl", UNWRITTEN),
     ("ipcomp", UNWRITTEN),
     ("iprange", UNWRITTEN),
     ("ipv6header", UNWRITTEN),
@@ -65,7 +64,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("tcpmss", UNWRITTEN),
     ("time", UNWRITTEN),
     ("tos", UNWRITTEN),
-    ("ttl", UNWRITTEN),
     ("u32", UNWRITTEN),
 ];
 

@@ -18,6 +18,7 @@ mod ports;
 mod ranges;
 mod reject;
 mod tcp;
+mod ttl;
 mod udp;
 
 use oxtables_engine::engine::packet::Family;
@@ -321,6 +322,8 @@ registry! {
         Mark matches::Mark,
         Comment matches::Comment,
         Length matches::Length,
+        Ttl matches::Ttl,
+        Hl matches::Hl,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

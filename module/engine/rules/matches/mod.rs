@@ -8,6 +8,7 @@ mod mark;
 mod multiport;
 mod ports;
 mod tcp;
+mod ttl;
 mod udp;
 
 pub use comment::Comment;
@@ -17,6 +18,7 @@ pub use mark::{Mark, Masked};
 pub use multiport::{Multiport, Ports, Side};
 pub use ports::{PortPair, PortRange};
 pub use tcp::{Tcp, TcpFlags};
+pub use ttl::{Comparison, Hl, Ttl};
 pub use udp::Udp;
 
 use super::model::Rule;
@@ -43,6 +45,14 @@ impl From<bool> for Outcome {
         } else {
             Self::No
         }
+    }
+}
+
+/// What a match makes of a field of the packet, or of its not being there.
+impl From<Result<bool, DropReason>> for Outcome {
+    #[inline]
+    fn from(holds: Result<bool, DropReason>) -> Self {
+        holds.map_or_else(Self::Drop, Self::from)
     }
 }
 
@@ -137,4 +147,8 @@ matches! {
     7 Comment "comment",
     /// The packet's length.
     8 Length "length",
+    /// The time to live of an IPv4 packet.
+    10 Ttl "ttl",
+    /// The hop limit of an IPv6 packet.
+    11 Hl "hl",
 }

@@ -26,9 +26,7 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("cpu", UNWRITTEN),
     ("dccp", UNWRITTEN),
     ("devgroup", UNWRITTEN),
-    ("dscp", UNWRITTEN),
     ("dst", UNWRITTEN),
-    ("ecn", UNWRITTEN),
     ("esp", UNWRITTEN),
     ("eui64", UNWRITTEN),
     ("frag", UNWRITTEN),
@@ -63,7 +61,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("string", UNWRITTEN),
     ("tcpmss", UNWRITTEN),
     ("time", UNWRITTEN),
-    ("tos", UNWRITTEN),
     ("u32", UNWRITTEN),
 ];
 

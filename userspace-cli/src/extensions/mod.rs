@@ -7,6 +7,8 @@
 //! like is not its business. To add one, write the file and name it in the registry below.
 
 mod comment;
+mod dscp;
+mod ecn;
 mod icmp;
 pub mod later;
 mod length;
@@ -18,6 +20,7 @@ mod ports;
 mod ranges;
 mod reject;
 mod tcp;
+mod tos;
 mod ttl;
 mod udp;
 
@@ -324,6 +327,9 @@ registry! {
         Length matches::Length,
         Ttl matches::Ttl,
         Hl matches::Hl,
+        Tos matches::Tos,
+        Dscp matches::Dscp,
+        Ecn matches::Ecn,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

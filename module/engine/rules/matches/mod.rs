@@ -2,22 +2,28 @@
 //! The matches: what a rule can ask of a packet. One file each; to add one, see docs/extending.md.
 
 mod comment;
+mod dscp;
+mod ecn;
 mod icmp;
 mod length;
 mod mark;
 mod multiport;
 mod ports;
 mod tcp;
+mod tos;
 mod ttl;
 mod udp;
 
 pub use comment::Comment;
+pub use dscp::Dscp;
+pub use ecn::Ecn;
 pub use icmp::{Icmp, Icmpv6, TypeCode};
 pub use length::Length;
 pub use mark::{Mark, Masked};
 pub use multiport::{Multiport, Ports, Side};
 pub use ports::{PortPair, PortRange};
 pub use tcp::{Tcp, TcpFlags};
+pub use tos::Tos;
 pub use ttl::{Comparison, Hl, Ttl};
 pub use udp::Udp;
 
@@ -151,4 +157,10 @@ matches! {
     10 Ttl "ttl",
     /// The hop limit of an IPv6 packet.
     11 Hl "hl",
+    /// The type of service, or traffic class.
+    12 Tos "tos",
+    /// The codepoint of differentiated services.
+    13 Dscp "dscp",
+    /// Congestion notification.
+    14 Ecn "ecn",
 }

@@ -25,6 +25,7 @@ mod reject;
 mod ruleset;
 mod skb;
 mod staging;
+mod symbol;
 mod usage;
 
 use kernel::str::{CStr, CStrExt as _};

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! REJECT: the sender is told, through the kernel's own nf_reject_ipv4 and nf_reject_ipv6.
 //!
-//! Those are modules, and a dependency on them would mean that `insmod oxtables.ko` fails on a machine
-//! where nothing else has loaded them. So their functions are looked up when a ruleset with a REJECT
-//! is loaded.
+//! Those are modules; their functions are looked up when a ruleset with a REJECT is loaded.
 
 use super::bindings;
 use super::skb::Packet;
+use super::symbol::Symbol;
 use crate::engine::packet::Family;
 use crate::engine::rules::targets::Reject;
-use core::mem::{size_of, transmute_copy};
-use core::ptr::NonNull;
-use kernel::error::{code::ENOENT, Result};
-use kernel::ffi::{c_int, c_uint, c_void};
-use kernel::str::{CStr, CStrExt as _};
+use kernel::error::Result;
+use kernel::ffi::{c_int, c_uint};
 
 type Unreach4 = unsafe extern "C" fn(*mut bindings::sk_buff, c_int, c_int);
 type Unreach6 = unsafe extern "C" fn(*mut bindings::net, *mut bindings::sk_buff, u8, c_uint);
@@ -25,47 +21,6 @@ type Reset =
 const _: Unreach4 = bindings::nf_send_unreach;
 const _: Unreach6 = bindings::nf_send_unreach6;
 const _: [Reset; 2] = [bindings::nf_send_reset, bindings::nf_send_reset6];
-
-/// A function of another module, which is not unloaded as long as this exists.
-///
-/// # Invariants
-///
-/// A reference to the symbol of this name is held, and `function` is what it stands for.
-struct Symbol<F> {
-    name: &'static CStr,
-    function: F,
-}
-
-impl<F> Symbol<F> {
-    /// Takes a reference to a symbol, after loading `module` if nothing has it. May sleep.
-    ///
-    /// # Safety
-    ///
-    /// `F` is the type of a pointer to the function that has this name.
-    unsafe fn get(name: &'static CStr, module: &'static CStr) -> Result<Self> {
-        const { assert!(size_of::<F>() == size_of::<NonNull<c_void>>()) };
-        let find = || {
-            // SAFETY: The name ends with a zero byte.
-            NonNull::new(unsafe { bindings::__symbol_get(name.as_char_ptr()) })
-        };
-        let address = find().or_else(|| {
-            super::request_module(module);
-            find()
-        });
-        let address = address.ok_or(ENOENT)?;
-        // SAFETY: The caller vouches for the type, which is as large as the address.
-        let function = unsafe { transmute_copy::<NonNull<c_void>, F>(&address) };
-        // INVARIANT: The reference was just taken.
-        Ok(Self { name, function })
-    }
-}
-
-impl<F> Drop for Symbol<F> {
-    fn drop(&mut self) {
-        // SAFETY: By the invariants a reference is held, which is given back once.
-        unsafe { bindings::__symbol_put(self.name.as_char_ptr()) };
-    }
-}
 
 /// How to tell senders of one family.
 struct Sender<Unreach> {

@@ -4,6 +4,7 @@
  * can't read by itself because they are macros with casts, or places of fields. What it keeps of all this
  * is listed in module/bindgen_parameters.
  */
+#include <linux/audit.h>
 #include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
@@ -15,7 +16,9 @@
 #include <net/genetlink.h>
 #include <net/ip.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/ipv4/nf_dup_ipv4.h>
 #include <net/netfilter/ipv4/nf_reject.h>
+#include <net/netfilter/ipv6/nf_dup_ipv6.h>
 #include <net/netfilter/ipv6/nf_reject.h>
 #include <net/netfilter/nf_log.h>
 #include <net/netlink.h>
@@ -25,14 +28,19 @@
 const unsigned int CONST_RTN_UNSPEC = RTN_UNSPEC;
 const unsigned int CONST_GENL_MCAST_CAP_NET_ADMIN = GENL_MCAST_CAP_NET_ADMIN;
 const size_t CONST_GENL_HDRLEN = GENL_HDRLEN;
+const gfp_t CONST_GFP_ATOMIC = GFP_ATOMIC;
 const gfp_t CONST_GFP_KERNEL = GFP_KERNEL;
 const size_t CONST_NLMSG_HDRLEN = NLMSG_HDRLEN;
+/* Whether packets can be marked as traced (nf_trace). */
+const bool CONST_SKB_HAS_TRACE =
+	IS_ENABLED(CONFIG_NETFILTER_XT_TARGET_TRACE) || IS_ENABLED(CONFIG_NF_TABLES);
 
 /*
  * Places of fields. bindgen would number the unnamed unions around some of these by how many there are,
  * which depends on the kernel's configuration; and without their fields the two largest structures of the
  * network stack don't have to be described to Rust at all.
  */
+const size_t CONST_NET_DEVICE_IFINDEX = offsetof(struct net_device, ifindex);
 const size_t CONST_NET_DEVICE_NAME = offsetof(struct net_device, name);
 const size_t CONST_SKB_DATA = offsetof(struct sk_buff, data);
 const size_t CONST_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);

@@ -9,6 +9,7 @@ pub mod uapi;
 /// What the engine allocates with; `host/alloc.rs` is the same for programs on the host.
 pub mod alloc {
     /// Memory that a ruleset takes is charged to whoever loads it.
+    pub use kernel::alloc::flags::GFP_ATOMIC;
     pub use kernel::alloc::flags::GFP_KERNEL_ACCOUNT as GFP_KERNEL;
     pub use kernel::alloc::{AllocError, KBox, KVVec, KVec};
     pub use kernel::sync::Arc;

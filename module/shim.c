@@ -5,9 +5,11 @@
 #include <linux/cpumask.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/siphash.h>
 #include <linux/skbuff.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/nf_queue.h>
 #include <net/netns/generic.h>
 
 #include "shim.h"
@@ -83,6 +85,11 @@ int shim_genlmsg_multicast_netns(const struct genl_family *family, struct net *n
 	return genlmsg_multicast_netns(family, net, skb, portid, group, flags);
 }
 
+bool shim_genl_has_listeners(const struct genl_family *family, struct net *net, unsigned int group)
+{
+	return genl_has_listeners(family, net, group);
+}
+
 void shim_nlmsg_free(struct sk_buff *skb)
 {
 	nlmsg_free(skb);
@@ -96,4 +103,42 @@ int shim_skb_tailroom(const struct sk_buff *skb)
 struct net *shim_genl_info_net(const struct genl_info *info)
 {
 	return genl_info_net(info);
+}
+
+u16 shim_nfqueue(const struct sk_buff *skb, u16 queue, u16 total, u8 family)
+{
+	static u32 seed __read_mostly;
+
+	net_get_random_once(&seed, sizeof(seed));
+	return nfqueue_hash(skb, queue, total, family, seed);
+}
+
+#if IS_ENABLED(CONFIG_NETFILTER_XT_TARGET_TRACE) || IS_ENABLED(CONFIG_NF_TABLES)
+bool shim_skb_traced(const struct sk_buff *skb)
+{
+	return skb->nf_trace;
+}
+
+void shim_skb_trace(struct sk_buff *skb)
+{
+	skb->nf_trace = 1;
+}
+#else
+bool shim_skb_traced(const struct sk_buff *skb)
+{
+	return false;
+}
+
+void shim_skb_trace(struct sk_buff *skb)
+{
+}
+#endif
+
+u32 shim_skb_trace_id(struct sk_buff *skb)
+{
+	static siphash_key_t key __read_mostly;
+
+	/* A buffer's address alone would be the same for a packet and the one that takes its place. */
+	net_get_random_once(&key, sizeof(key));
+	return siphash_2u64((unsigned long)skb, skb_get_hash(skb), &key);
 }

@@ -28,8 +28,13 @@ void shim_genlmsg_end(struct sk_buff *skb, void *header);
 int shim_genlmsg_unicast(struct net *net, struct sk_buff *skb, u32 portid);
 int shim_genlmsg_multicast_netns(const struct genl_family *family, struct net *net, struct sk_buff *skb,
 				 u32 portid, unsigned int group, gfp_t flags);
+bool shim_genl_has_listeners(const struct genl_family *family, struct net *net, unsigned int group);
 void shim_nlmsg_free(struct sk_buff *skb);
 int shim_skb_tailroom(const struct sk_buff *skb);
 struct net *shim_genl_info_net(const struct genl_info *info);
+u16 shim_nfqueue(const struct sk_buff *skb, u16 queue, u16 total, u8 family);
+bool shim_skb_traced(const struct sk_buff *skb);
+void shim_skb_trace(struct sk_buff *skb);
+u32 shim_skb_trace_id(struct sk_buff *skb);
 
 #endif

@@ -109,6 +109,29 @@ def set_mark(value, mask=0xFFFFFFFF):
     return nest(9, attr(2, struct.pack("=II", value, mask)))
 
 
+def nflog(group=0, threshold=0, prefix="", size=None, kept=None):
+    parts = [u16(2, group), u16(3, threshold), text(4, prefix)]
+    parts += [u32(number, value) for number, value in ((5, size), (6, kept)) if value is not None]
+    return nest(10, *parts)
+
+
+def nfqueue(queue=0, total=1, bypass=False, fanout=False):
+    flags = [attr(number) for number, there in ((4, bypass), (5, fanout)) if there]
+    return nest(11, u16(2, queue), u16(3, total), *flags)
+
+
+def audit(kind):
+    return nest(12, u8(2, kind))
+
+
+TRACE = attr(13)
+
+
+def tee(gateway, interface=None):
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in gateway else socket.AF_INET, gateway)
+    return nest(14, attr(2, packed), *([text(3, interface)] if interface else []))
+
+
 def inverted(numbers):
     """The mask of negated attributes, if there are any."""
     return [u32(1, sum(1 << number for number in numbers))] if numbers else []

@@ -4,7 +4,8 @@
 use super::packet::{DeviceName, DropReason, Family, Flat, Hook};
 use super::rules::matches::Outcome;
 use super::rules::model::Matches;
-use super::rules::targets::Log;
+use super::rules::targets::Effect;
+use super::rules::trace::{Met, Next, Step};
 use super::rules::transaction::{apply, Action, Op};
 use super::rules::{Counters, Env, Error, Match, Model, Program, Rule, Target, Verdict};
 use super::text::Name;
@@ -121,10 +122,14 @@ pub(crate) fn holds(family: Family, protocol: u8, item: Match, bytes: &[u8]) -> 
 pub(crate) struct Seen {
     /// The slots counted, a bit each.
     pub slots: u64,
-    /// How many packets were logged.
-    pub logs: u32,
+    /// What was done besides.
+    pub effects: KVec<Effect>,
     /// The mark that was set last.
     pub mark: Option<u32>,
+    /// Whether the packet was to be traced.
+    pub traced: bool,
+    /// What was told of it: chain, what it met there and as which number, what became of it.
+    pub steps: KVec<(Name, Met, u32, Next)>,
 }
 
 impl Env for Seen {
@@ -132,12 +137,22 @@ impl Env for Seen {
         self.slots |= 1 << slot;
     }
 
-    fn log(&mut self, _: &Log) {
-        self.logs += 1;
+    fn effect(&mut self, effect: &Effect) {
+        // A test sees too few where there is no memory; the module has no way to a panic in a walk.
+        let _ = self.effects.push(*effect, GFP_KERNEL);
     }
 
     fn set_mark(&mut self, mark: u32) {
         self.mark = Some(mark);
+    }
+
+    fn set_traced(&mut self) {
+        self.traced = true;
+    }
+
+    fn trace(&mut self, step: &Step<'_>) {
+        let told = (*step.chain, step.met, step.number, step.next);
+        let _ = self.steps.push(told, GFP_KERNEL);
     }
 }
 

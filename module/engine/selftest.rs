@@ -25,9 +25,13 @@ impl Env for Tally {
         self.0 += 1;
     }
 
-    fn log(&mut self, _: &super::rules::targets::Log) {}
+    fn effect(&mut self, _: &super::rules::targets::Effect) {}
 
     fn set_mark(&mut self, _: u32) {}
+
+    fn set_traced(&mut self) {}
+
+    fn trace(&mut self, _: &super::rules::trace::Step<'_>) {}
 }
 
 /// Builds a ruleset and shows it packets.

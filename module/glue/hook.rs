@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Hooks of netfilter: registering them, and what happens to a packet in one.
 
+#[cfg(CONFIG_AUDIT)]
+use super::audit;
 use super::bindings;
+use super::genl;
 use super::log;
 use super::namespace::Namespace;
-use super::percpu::PerCpu;
+use super::queue;
 use super::rcu::Reader;
 use super::ruleset::Ruleset;
 use super::skb::{self, Packet};
 use crate::alloc::{KBox, GFP_KERNEL};
 use crate::engine::packet::{DeviceName, Family, Hook, Input, Source};
-use crate::engine::rules::targets::Log;
+use crate::engine::rules::targets::Effect;
+use crate::engine::rules::trace::Step;
 use crate::engine::rules::{Env, Program, Verdict};
+use crate::engine::text::Name;
+use crate::uapi::trace::{Head, Trace};
 use core::ptr::NonNull;
 use kernel::error::{to_result, Result};
 use kernel::ffi::{c_int, c_uint, c_void};
@@ -183,20 +189,23 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
         return bindings::NF_ACCEPT;
     };
 
-    // SAFETY: The packet is this call's until it returns NF_ACCEPT or NF_DROP, and it has no other
-    // way out.
+    // SAFETY: The packet is this call's until it returns NF_ACCEPT, NF_DROP or NF_QUEUE, and it has
+    // no other way out.
     let packet = unsafe { Packet::new(skb) };
     let mark = packet.mark();
-    match judge(ruleset, family, hook, &packet, state) {
-        Verdict::Accept if hook == Hook::LocalOut && packet.mark() != mark => {
-            reroute(family, &packet, state)
-        }
+    let verdict = match judge(ruleset, family, hook, &packet, state) {
         Verdict::Accept => bindings::NF_ACCEPT,
-        Verdict::Drop(_) => bindings::NF_DROP,
+        Verdict::Queue(target) => queue::verdict(target, family, &packet),
+        Verdict::Drop(_) => return bindings::NF_DROP,
         Verdict::Reject(with) => {
             ruleset.senders.send(family, with, &packet, state);
-            bindings::NF_DROP
+            return bindings::NF_DROP;
         }
+    };
+    if hook == Hook::LocalOut && packet.mark() != mark {
+        reroute(family, &packet, state).unwrap_or(verdict)
+    } else {
+        verdict
     }
 }
 
@@ -217,10 +226,14 @@ fn judge(
         source: &seen,
         len: packet.len(),
         mark: packet.mark(),
+        // Without a rule that has packets traced there is nobody to ask for it.
+        traced: ruleset.program.traces(family) && packet.traced(),
     };
     let mut effects = Effects {
-        counters,
+        ruleset,
         seen: &seen,
+        family,
+        hook,
     };
     let verdict = ruleset.program.evaluate(family, &input, &mut effects);
     if let Verdict::Drop(reason) = verdict {
@@ -253,30 +266,76 @@ impl Source for Seen<'_, '_> {
 
 /// What rules do on a packet's way through them.
 struct Effects<'a> {
-    counters: &'a PerCpu,
+    ruleset: &'a Ruleset,
     seen: &'a Seen<'a, 'a>,
+    family: Family,
+    hook: Hook,
 }
 
 impl Env for Effects<'_> {
     #[inline]
     fn count(&mut self, slot: u32, bytes: u32) {
-        self.counters.count(slot as usize, bytes);
+        self.ruleset.counters.count(slot as usize, bytes);
     }
 
-    fn log(&mut self, log: &Log) {
-        log::write(log, self.seen.packet, self.seen.state);
+    fn effect(&mut self, effect: &Effect) {
+        let Seen { packet, state } = self.seen;
+        match effect {
+            Effect::Log(log) => log::write(log, packet, state),
+            Effect::Nflog(nflog) => log::hand(nflog, packet, state),
+            #[cfg(CONFIG_AUDIT)]
+            Effect::Audit => audit::record(packet, state),
+            // No ruleset with it was published.
+            #[cfg(not(CONFIG_AUDIT))]
+            Effect::Audit => (),
+            Effect::Tee(tee) => self.ruleset.duplicators.send(tee, packet, state),
+        }
     }
 
     fn set_mark(&mut self, mark: u32) {
         self.seen.packet.set_mark(mark);
     }
+
+    fn set_traced(&mut self) {
+        self.seen.packet.set_traced();
+    }
+
+    fn trace(&mut self, step: &Step<'_>) {
+        let seen = self.seen;
+        let make = || {
+            let length = seen.packet.len();
+            let device = |name: DeviceName| Some(name).filter(|name| !name.text().is_empty());
+            Trace {
+                id: seen.packet.trace_id(),
+                family: self.family,
+                hook: self.hook,
+                table: *step.table,
+                chain: *step.chain,
+                met: step.met,
+                number: step.number,
+                next: step.next,
+                to: step.to.copied(),
+                reason: step
+                    .reason
+                    .and_then(|reason| Name::new(reason.name().as_bytes())),
+                input: device(seen.input()),
+                output: device(seen.output()),
+                mark: seen.packet.mark(),
+                length,
+                packet: Head::new(length as usize, |to| seen.copy(0, to)),
+            }
+        };
+        // SAFETY: The namespace is the hook's. Only where rules have packets traced does this run; they
+        // hold a use of the module, and so the family, until no packet can meet them any more.
+        unsafe { genl::trace::tell(seen.state.net, self.ruleset.generation, make) };
+    }
 }
 
 /// Routes a packet of this machine's own anew, after its mark changed: routing may go by marks, and
-/// had happened before. Answers netfilter with what becomes of the packet.
+/// had happened before. The verdict of a packet that can't be routed, if it can't.
 #[cold]
 #[inline(never)]
-fn reroute(family: Family, packet: &Packet<'_>, state: &bindings::nf_hook_state) -> c_uint {
+fn reroute(family: Family, packet: &Packet<'_>, state: &bindings::nf_hook_state) -> Option<c_uint> {
     let error = match family {
         // SAFETY: Namespace, socket and packet are those of the hook that we are in, which is
         // LOCAL_OUT.
@@ -296,10 +355,6 @@ fn reroute(family: Family, packet: &Packet<'_>, state: &bindings::nf_hook_state)
         #[cfg(not(CONFIG_IPV6))]
         Family::V6 => 0,
     };
-    if error < 0 {
-        // NF_DROP_ERR(): the sender gets this error instead of EPERM.
-        error.unsigned_abs() << bindings::NF_VERDICT_QBITS | bindings::NF_DROP
-    } else {
-        bindings::NF_ACCEPT
-    }
+    // NF_DROP_ERR(): the sender gets this error instead of EPERM.
+    (error < 0).then(|| error.unsigned_abs() << bindings::NF_VERDICT_QBITS | bindings::NF_DROP)
 }

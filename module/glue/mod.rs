@@ -2,7 +2,7 @@
 //! Between the kernel and the engine: all unsafe Rust of the module is here.
 //!
 //! ```text
-//! netfilter -> hook -> (skb, percpu, rcu) -> engine -> hook -> log, reject, or the way on
+//! netfilter -> hook -> (skb, percpu, rcu) -> engine -> hook -> log, audit, tee, reject, queue, or the way on
 //! netlink   -> genl -> namespace -> (ruleset, hook) -> publication by rcu
 //! ```
 //!
@@ -12,6 +12,8 @@
 //! is apart from it, because the closing of any netlink socket takes it: also of one that the
 //! program has which loads a module for us.
 
+#[cfg(CONFIG_AUDIT)]
+mod audit;
 mod bindings;
 pub(crate) mod genl;
 mod hook;
@@ -19,6 +21,7 @@ mod log;
 mod namespace;
 pub(crate) mod namespaces;
 mod percpu;
+mod queue;
 mod rcu;
 mod refusal;
 mod reject;
@@ -26,6 +29,7 @@ mod ruleset;
 mod skb;
 mod staging;
 mod symbol;
+mod tee;
 mod usage;
 
 use kernel::str::{CStr, CStrExt as _};

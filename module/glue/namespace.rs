@@ -188,7 +188,7 @@ impl Writer {
     #[inline(never)]
     fn prepare(&self, ops: KVVec<Op>) -> Result<Prepared, Refusal> {
         let model = transaction::apply(&self.model, ops).map_err(|(_, error)| error)?;
-        let ruleset = Ruleset::new(&model)?;
+        let ruleset = Ruleset::new(&model, self.next_generation())?;
         let base = Base::beginning(&ruleset)?;
         let being_unloaded = |error| Refusal::failed(error, "the module is being unloaded");
         let in_use = worth_keeping(&model)

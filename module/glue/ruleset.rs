@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A ruleset as it is published to packets, with all that they need in order to follow it.
 
-use super::log::Logger;
+use super::bindings;
+use super::log::{Logger, To};
 use super::percpu::PerCpu;
 use super::refusal::Refusal;
 use super::reject::Senders;
+use super::tee::Duplicators;
 use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
 use crate::engine::packet::{DropReason, Family};
 use crate::engine::rules::{Counters, Model, Program, Target};
@@ -15,7 +17,17 @@ pub(super) struct Ruleset {
     /// The slots of the program, and after them one for each [`DropReason`].
     pub(super) counters: PerCpu,
     pub(super) senders: Senders,
-    _loggers: [Option<Logger>; Family::ALL.len()],
+    pub(super) duplicators: Duplicators,
+    /// The number of these rules.
+    pub(super) generation: u64,
+    _loggers: [Loggers; Family::ALL.len()],
+}
+
+/// The loggers of a family that the rules use.
+#[derive(Default)]
+struct Loggers {
+    log: Option<Logger>,
+    listeners: Option<Logger>,
 }
 
 impl Ruleset {
@@ -25,14 +37,16 @@ impl Ruleset {
     ///
     /// Says which rule is to blame; memory is short; another module can't be loaded.
     #[inline(never)]
-    pub(super) fn new(model: &Model) -> Result<Arc<Self>, Refusal> {
+    pub(super) fn new(model: &Model, generation: u64) -> Result<Arc<Self>, Refusal> {
         let program = Program::compile(model)?;
         let counters = PerCpu::new(program.slots().len() + DropReason::COUNT)?;
         let mut ruleset = Self {
             program,
             counters,
             senders: Senders::default(),
-            _loggers: [None, None],
+            duplicators: Duplicators::default(),
+            generation,
+            _loggers: Default::default(),
         };
         ruleset.require(model)?;
         Ok(Arc::new(ruleset, GFP_KERNEL)?)
@@ -59,13 +73,32 @@ impl Ruleset {
                     };
                     self.senders.require(family).map_err(missing)?;
                 }
-                Target::Log(_) => {
+                Target::Log(_) | Target::Nflog(_) => {
                     let [v4, v6] = &mut self._loggers;
-                    let logger = if family == Family::V4 { v4 } else { v6 };
+                    let loggers = if family == Family::V4 { v4 } else { v6 };
+                    let (logger, to, missing) = match target {
+                        Target::Log(_) => (&mut loggers.log, To::Log, "LOG needs nf_log_syslog"),
+                        _ => (
+                            &mut loggers.listeners,
+                            To::Listeners,
+                            "NFLOG needs nfnetlink_log",
+                        ),
+                    };
                     if logger.is_none() {
-                        let missing = |error| Refusal::failed(error, "LOG needs nf_log_syslog");
-                        *logger = Some(Logger::get(family).map_err(missing)?);
+                        let missing = |error| Refusal::failed(error, missing);
+                        *logger = Some(Logger::get(family, to).map_err(missing)?);
                     }
+                }
+                Target::Tee(_) => {
+                    let missing =
+                        |error| Refusal::failed(error, "TEE needs nf_dup_ipv4 or nf_dup_ipv6");
+                    self.duplicators.require(family).map_err(missing)?;
+                }
+                Target::Audit(_) if cfg!(not(CONFIG_AUDIT)) => {
+                    return Err(without("AUDIT needs a kernel with CONFIG_AUDIT"));
+                }
+                Target::Trace if !bindings::CONST_SKB_HAS_TRACE => {
+                    return Err(without("TRACE needs a kernel with nf_tables or xt_TRACE"));
                 }
                 _ => (),
             }
@@ -83,6 +116,11 @@ impl Ruleset {
     pub(super) fn drop_slot(&self, reason: DropReason) -> usize {
         self.program.slots().len() + reason as usize
     }
+}
+
+/// The refusal of what this kernel was built without.
+fn without(what: &str) -> Refusal {
+    Refusal::new(bindings::EOPNOTSUPP, what)
 }
 
 /// What the counters of a published ruleset have to be added to: the packets before its

@@ -7,7 +7,7 @@ use crate::engine::packet::DeviceName;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::slice;
-use kernel::ffi::c_void;
+use kernel::ffi::{c_int, c_void};
 
 /// The packet that a hook was given.
 ///
@@ -99,6 +99,27 @@ impl<'a> Packet<'a> {
         unsafe { self.field(bindings::CONST_SKB_MARK) }
     }
 
+    /// Whether the packet is traced: a mark that netfilter's other tables know as well.
+    #[inline]
+    pub(super) fn traced(&self) -> bool {
+        // SAFETY: The buffer is valid by the invariants.
+        unsafe { bindings::shim_skb_traced(self.as_ptr()) }
+    }
+
+    /// Has the packet traced.
+    #[cold]
+    pub(super) fn set_traced(&self) {
+        // SAFETY: The buffer is valid by the invariants, and the mark is the owner's.
+        unsafe { bindings::shim_skb_trace(self.as_ptr()) };
+    }
+
+    /// A number by which a packet that is traced is known again.
+    #[cold]
+    pub(super) fn trace_id(&self) -> u32 {
+        // SAFETY: The buffer is valid by the invariants.
+        unsafe { bindings::shim_skb_trace_id(self.as_ptr()) }
+    }
+
     /// Sets the packet's mark.
     #[inline]
     pub(super) fn set_mark(&self, mark: u32) {
@@ -146,4 +167,15 @@ pub(super) unsafe fn device_name(device: *const bindings::net_device) -> DeviceN
     // A device may be renamed at the same time; like iptables, a packet then sees a mixture, which
     // matches neither name.
     DeviceName(unsafe { name.read_unaligned() })
+}
+
+/// The number of a device.
+///
+/// # Safety
+///
+/// As for [`device_name`], and `device` is not null.
+pub(super) unsafe fn device_index(device: *const bindings::net_device) -> c_int {
+    let index = device.wrapping_byte_add(bindings::CONST_NET_DEVICE_IFINDEX);
+    // SAFETY: The caller vouches for the device; a device's number does not change.
+    unsafe { index.cast::<c_int>().read() }
 }

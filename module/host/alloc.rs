@@ -20,6 +20,9 @@ pub struct Flags;
 /// The allocation may sleep.
 pub const GFP_KERNEL: Flags = Flags;
 
+/// The allocation may not sleep.
+pub const GFP_ATOMIC: Flags = Flags;
+
 thread_local! {
     static FAIL_AFTER: Cell<Option<usize>> = const { Cell::new(None) };
 }

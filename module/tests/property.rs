@@ -5,7 +5,8 @@ mod generate;
 
 use oxtables_engine::alloc::{failing_after, KVVec, GFP_KERNEL};
 use oxtables_engine::engine::packet::{DeviceName, Family, Flat, Hook, Input};
-use oxtables_engine::engine::rules::targets::Log;
+use oxtables_engine::engine::rules::targets::Effect;
+use oxtables_engine::engine::rules::trace::Step;
 use oxtables_engine::engine::rules::transaction::{apply, Op};
 use oxtables_engine::engine::rules::{Env, Kind, Model, Program, Verdict};
 use oxtables_engine::uapi::op::{decode_all, dump, Position};
@@ -50,12 +51,25 @@ impl Env for Trace {
         self.0.push(("count", slot));
     }
 
-    fn log(&mut self, log: &Log) {
-        self.0.push(("log", log.level.into()));
+    fn effect(&mut self, effect: &Effect) {
+        self.0.push(match effect {
+            Effect::Log(log) => ("log", log.level.into()),
+            Effect::Nflog(nflog) => ("nflog", nflog.group.into()),
+            Effect::Audit => ("audit", 0),
+            Effect::Tee(_) => ("tee", 0),
+        });
     }
 
     fn set_mark(&mut self, mark: u32) {
         self.0.push(("mark", mark));
+    }
+
+    fn set_traced(&mut self) {
+        self.0.push(("traced", 0));
+    }
+
+    fn trace(&mut self, step: &Step<'_>) {
+        self.0.push(("step", step.number));
     }
 }
 

@@ -4,7 +4,7 @@
 //! An attribute is a header of two 16-bit words in host order (length with the header, type), its data,
 //! and padding to a multiple of four bytes (include/uapi/linux/netlink.h).
 
-use crate::alloc::{AllocError, KVec, GFP_KERNEL};
+use crate::alloc::{AllocError, KVec, GFP_ATOMIC, GFP_KERNEL};
 
 /// Length of an attribute's header, in bytes.
 const HEADER: usize = 4;
@@ -164,6 +164,13 @@ impl Writer {
             buffer: KVec::new(),
             limit,
         }
+    }
+
+    /// A writer of at most `limit` bytes that takes memory for all of them now and without sleeping, and none
+    /// later.
+    pub fn atomic(limit: usize) -> Result<Self, AllocError> {
+        let buffer = KVec::with_capacity(limit, GFP_ATOMIC)?;
+        Ok(Self { buffer, limit })
     }
 
     /// What has been written.

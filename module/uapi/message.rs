@@ -3,6 +3,7 @@
 
 use super::field::{Field, Kind, Set, Spec, Wire};
 use super::op::WireOp;
+use super::trace::Trace;
 use crate::engine::packet::Family;
 use crate::engine::text::Name;
 use crate::wire;
@@ -29,6 +30,8 @@ pub const TARGET: u16 = 10;
 /// In `commit`: how many operations the transaction has. It is refused if it has not as many, so that a sender
 /// who overlooked that a chunk was refused does not carry out the rest.
 pub const COUNT: u16 = 11;
+/// What a traced packet met.
+pub const TRACE: u16 = 12;
 /// The netlink port of the socket whose transaction changed the rules.
 pub const PORT: u16 = 8;
 
@@ -116,6 +119,11 @@ pub static MESSAGE: Set = Set {
             id: COUNT,
             name: "count",
             kind: Kind::U64,
+        },
+        Spec {
+            id: TRACE,
+            name: "trace",
+            kind: <Trace as Field>::KIND,
         },
     ],
 };

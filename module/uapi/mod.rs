@@ -15,6 +15,7 @@ pub mod op;
 pub mod range;
 #[cfg(test)]
 mod spec_test;
+pub mod trace;
 
 pub use attr::{Errno, Error, Writer};
 
@@ -24,6 +25,8 @@ pub const FAMILY: &str = "oxtables";
 pub const VERSION: u8 = 1;
 /// The multicast group that tells of changed rules.
 pub const GROUP_RULES: &str = "rules";
+/// The multicast group that tells of traced packets.
+pub const GROUP_TRACE: &str = "trace";
 
 /// What a message asks for, or tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +46,13 @@ pub enum Command {
     GetRules = 6,
     /// Multicast: the rules changed.
     RulesChanged = 7,
+    /// Multicast: what a traced packet met.
+    Trace = 8,
 }
 
 impl Command {
     /// The commands in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::GetInfo,
         Self::Begin,
         Self::Chunk,
@@ -55,6 +60,7 @@ impl Command {
         Self::Abort,
         Self::GetRules,
         Self::RulesChanged,
+        Self::Trace,
     ];
 
     /// The command's name in the YNL specification.
@@ -67,6 +73,7 @@ impl Command {
             Self::Abort => "abort",
             Self::GetRules => "get-rules",
             Self::RulesChanged => "rules-changed",
+            Self::Trace => "trace",
         }
     }
 }

@@ -2,13 +2,16 @@
 //! Holds `oxtables.yaml` to the sets of attributes that the code has.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::field::{Kind, Set, Wire};
 use super::message::MESSAGE;
 use super::op::{Verb, WireOp};
-use super::{Command, FAMILY, GROUP_RULES, VERSION};
+use crate::engine::rules::trace::{Met, Next};
+
+use super::{Command, FAMILY, GROUP_RULES, GROUP_TRACE, VERSION};
 
 fn spec() -> Yaml {
     let text = include_str!("oxtables.yaml");
@@ -99,7 +102,10 @@ fn operations_are_those_of_the_code() {
     let spec = spec();
     assert_eq!(spec["name"].as_str(), Some(FAMILY));
     assert_eq!(spec["version"].as_i64(), Some(VERSION.into()));
-    named(&spec["mcast-groups"]["list"], GROUP_RULES);
+    for (group, told) in [GROUP_RULES, GROUP_TRACE].into_iter().enumerate() {
+        let name = spec["mcast-groups"]["list"][group]["name"].as_str();
+        assert_eq!(name, Some(told));
+    }
     let operations = &spec["operations"]["list"];
     assert_eq!(operations.as_vec().unwrap().len(), Command::ALL.len());
     for command in Command::ALL {
@@ -113,21 +119,23 @@ fn operations_are_those_of_the_code() {
     }
 }
 
-#[test]
-fn verbs_are_those_of_the_code() {
+/// Checks an enumeration whose values have these numbers in the code, and names that are those of the YNL
+/// specification but for dashes.
+fn check_values<T: Debug>(name: &str, values: impl IntoIterator<Item = (T, usize)>) {
     let spec = spec();
-    let told = named(&spec["definitions"], "verb")["entries"]
+    let told = named(&spec["definitions"], name);
+    let first = told["value-start"].as_i64().unwrap_or(0) as usize;
+    let told: Vec<_> = told["entries"]
         .as_vec()
-        .unwrap();
-    let told: Vec<_> = told
+        .unwrap()
         .iter()
-        .map(|verb| verb.as_str().unwrap().to_owned())
+        .map(|value| value.as_str().unwrap().to_owned())
         .collect();
     let mut expected = Vec::new();
-    for verb in Verb::ALL {
-        assert_eq!(verb as usize, expected.len() + 1);
+    for (value, number) in values {
+        assert_eq!(number, expected.len() + first);
         let mut dashed = String::new();
-        for letter in format!("{verb:?}").chars() {
+        for letter in format!("{value:?}").chars() {
             if letter.is_uppercase() && !dashed.is_empty() {
                 dashed.push('-');
             }
@@ -136,4 +144,11 @@ fn verbs_are_those_of_the_code() {
         expected.push(dashed);
     }
     assert_eq!(told, expected);
+}
+
+#[test]
+fn values_are_those_of_the_code() {
+    check_values("verb", Verb::ALL.map(|verb| (verb, verb as usize)));
+    check_values("met", Met::ALL.map(|met| (met, met as usize)));
+    check_values("next", Next::ALL.map(|next| (next, next as usize)));
 }

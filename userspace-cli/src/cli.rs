@@ -155,6 +155,8 @@ pub enum Command {
         #[arg(short, long)]
         quiet: bool,
     },
+    /// Tell what packets meet from a rule with `-j TRACE` on, each rule, end of a chain and policy
+    Trace,
     /// Show the module's version, tables, hooks in use and packets dropped by reason
     Status,
     /// Empty all tables of this network namespace and remove the module from the kernel

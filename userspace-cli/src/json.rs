@@ -155,6 +155,76 @@ pub struct Change {
     pub added: Vec<String>,
 }
 
+/// A step of a traced packet.
+#[derive(Serialize)]
+pub struct Step {
+    /// The generation of the rules that the packet met.
+    pub generation: u64,
+    /// The same in all steps of a packet.
+    pub id: u32,
+    /// The family.
+    pub family: &'static str,
+    /// The hook, by the name of its chain.
+    pub hook: &'static str,
+    /// The table.
+    pub table: String,
+    /// The chain.
+    pub chain: String,
+    /// What the packet met: a rule, the end of a chain, a policy.
+    pub met: &'static str,
+    /// The number of the rule; what comes behind all rules counts as one more.
+    pub number: u32,
+    /// The rule; none where the rules have changed since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What becomes of the packet.
+    pub next: &'static str,
+    /// The chain that it goes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Why it is dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The interface that it came in by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// The interface that it goes out by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Its mark.
+    pub mark: u32,
+    /// Its length in bytes, from the IP header on.
+    pub length: u32,
+    /// What its headers say.
+    #[serde(flatten)]
+    pub headers: Option<Headers>,
+}
+
+/// What the headers of a packet say.
+#[derive(Serialize)]
+pub struct Headers {
+    /// Where it comes from.
+    pub source: String,
+    /// Where it goes to.
+    pub destination: String,
+    /// The protocol; none where headers before the transport's are damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// The source port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+    /// The destination port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_port: Option<u16>,
+}
+
+/// Steps of traced packets were lost, because they came faster than they were read.
+#[derive(Serialize)]
+pub struct Lost {
+    /// Always true.
+    pub lost: bool,
+}
+
 /// What loading a file would change.
 #[derive(Serialize)]
 pub struct Difference {

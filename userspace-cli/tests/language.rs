@@ -13,7 +13,8 @@ use oxtables::language::printer::{self, Which};
 use oxtables::language::ruleset;
 use oxtables::names::Names;
 use oxtables_engine::engine::packet::{DeviceName, Family, Flat, Hook};
-use oxtables_engine::engine::rules::targets::Log;
+use oxtables_engine::engine::rules::targets::Effect;
+use oxtables_engine::engine::rules::trace::Step;
 use oxtables_engine::engine::rules::{Env, Model, Program, Verdict};
 use proptest::prelude::*;
 
@@ -49,12 +50,20 @@ impl Env for Trace {
         self.0.push(format!("slot {slot}, {bytes} bytes"));
     }
 
-    fn log(&mut self, log: &Log) {
-        self.0.push(format!("{log:?}"));
+    fn effect(&mut self, effect: &Effect) {
+        self.0.push(format!("{effect:?}"));
     }
 
     fn set_mark(&mut self, mark: u32) {
         self.0.push(format!("mark {mark}"));
+    }
+
+    fn set_traced(&mut self) {
+        self.0.push("traced".to_owned());
+    }
+
+    fn trace(&mut self, step: &Step<'_>) {
+        self.0.push(format!("{step:?}"));
     }
 }
 

@@ -214,6 +214,7 @@ impl Flat<'_> {
             source: self,
             len: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
             mark: 0,
+            traced: false,
         }
     }
 }
@@ -295,6 +296,8 @@ pub struct Input<'a> {
     pub len: u32,
     /// The packet's mark.
     pub mark: u32,
+    /// Whether it is told what the packet meets.
+    pub traced: bool,
 }
 
 /// Where a packet's transport header is.
@@ -394,6 +397,8 @@ pub struct Body<'a> {
     pub family: Family,
     /// The packet's mark, as rules have left it.
     pub mark: u32,
+    /// Whether it is told what the packet meets, as rules have left it.
+    pub traced: bool,
     /// Where the transport header is; `None` when the headers before it are damaged.
     pub transport: Option<Transport>,
     /// The packet's ports, where they were asked for.
@@ -415,6 +420,7 @@ impl<'a> Body<'a> {
         };
         Self {
             mark: input.mark,
+            traced: input.traced,
             input,
             family,
             transport,

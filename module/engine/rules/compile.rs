@@ -12,9 +12,9 @@
 use super::error::{Error, Kind, Place};
 use super::line::{ask, Action, Address, DevicePattern, Line, Masked, More, Quick, Span};
 use super::matches::{PortPair, PortRange};
-use super::model::{Chain, Device, Model, Prefix, Rule, Slot, Table};
-use super::program::{Entrance, Program, Rules, MAX_DEPTH};
-use super::targets::Target;
+use super::model::{Chain, Device, Model, Policy, Prefix, Rule, Slot, Table};
+use super::program::{Entrance, Program, Rules, Title, MAX_DEPTH};
+use super::targets::{Effect, Target};
 use crate::alloc::{KVVec, GFP_KERNEL};
 use crate::engine::packet::{DeviceName, Family, Hook, V6};
 use crate::uapi::field::Not;
@@ -28,8 +28,9 @@ impl Program {
     /// Names the first rule that can't be; nothing is kept of the attempt.
     pub fn compile(model: &Model) -> Result<Self, Error> {
         let mut program = Self::empty();
+        let mut queues = Queues::default();
         for table in &model.tables {
-            Graph::new(table)?.check()?;
+            queues.pass(table, Graph::new(table)?.check()?)?;
             match table.family {
                 Family::V4 => add_table(&mut program.v4, &mut program.slots, table)?,
                 Family::V6 => add_table(&mut program.v6, &mut program.slots, table)?,
@@ -62,6 +63,44 @@ fn number(index: usize) -> Result<u32, Error> {
         kind: Kind::TooMany,
         place: None,
     })
+}
+
+/// For each hook, a rule that hands packets to a program, if there is one: by its chain and place in the chain.
+type Queueing = [Option<(usize, usize)>; Hook::ALL.len()];
+
+/// What lets a packet go on that was handed to a program goes on behind the hook's function, not in the next
+/// table. So behind a table with such a rule no other may have anything to say at the same hook.
+#[derive(Default)]
+struct Queues([[Option<Error>; Hook::ALL.len()]; Family::ALL.len()]);
+
+impl Queues {
+    /// Takes the next table in the order of a hook's tables.
+    fn pass(&mut self, table: &Table, found: Queueing) -> Result<(), Error> {
+        let [v4, v6] = &mut self.0;
+        let before = match table.family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        };
+        for chain in &table.chains {
+            let Some(base) = chain.base else {
+                continue;
+            };
+            let Some(before) = before.get_mut(base.hook as usize) else {
+                continue;
+            };
+            let decides = base.policy != Policy::Accept || !chain.rules.is_empty();
+            if let Some(error) = before.filter(|_| decides) {
+                return Err(error);
+            }
+            let rule = found.get(base.hook as usize).copied().flatten();
+            if let Some((chain, rule)) =
+                rule.and_then(|(chain, rule)| Some((table.chains.get(chain)?, rule)))
+            {
+                *before = Some(blame(table, chain, rule, Kind::QueuedPast));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How far the walk has come with a chain.
@@ -100,7 +139,7 @@ impl<'a> Graph<'a> {
     }
 
     #[inline(never)]
-    fn check(mut self) -> Result<(), Error> {
+    fn check(mut self) -> Result<Queueing, Error> {
         for chain in 0..self.table.chains.len() {
             self.visit(chain)?;
         }
@@ -183,8 +222,10 @@ impl<'a> Graph<'a> {
         )?)
     }
 
-    /// Refuses targets that packets reach from hooks where they can't work.
-    fn check_hooks(&self) -> Result<(), Error> {
+    /// Refuses targets that packets reach from hooks where they can't work; finds those that hand packets to
+    /// a program.
+    fn check_hooks(&self) -> Result<Queueing, Error> {
+        let mut queueing = Queueing::default();
         let mut hooks: KVVec<u8> = KVVec::from_elem(0, self.table.chains.len(), GFP_KERNEL)?;
         for &index in self.order.iter().rev() {
             let Some(chain) = self.table.chains.get(index) else {
@@ -199,6 +240,11 @@ impl<'a> Graph<'a> {
                 {
                     check_hook(&entry.rule, hook, chain.base.is_some())
                         .map_err(|kind| blame(self.table, chain, number, kind))?;
+                    if let (Target::Nfqueue(_), Some(found)) =
+                        (&entry.rule.target, queueing.get_mut(hook as usize))
+                    {
+                        *found = Some((index, number));
+                    }
                 }
                 if let Some((callee, _)) = self.edge(chain, number)? {
                     if let Some(callee) = hooks.get_mut(callee) {
@@ -207,7 +253,7 @@ impl<'a> Graph<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(queueing)
     }
 }
 
@@ -284,6 +330,11 @@ fn add_table<A: FromIp>(
         }
         let end = number(rules.lines.len())?;
         rules.chains.push(start..end, GFP_KERNEL)?;
+        let title = Title {
+            table: table.name,
+            chain: chain.name,
+        };
+        rules.titles.push(title, GFP_KERNEL)?;
     }
     Ok(())
 }
@@ -387,12 +438,16 @@ fn line<A: FromIp>(
         Target::Jump(_) => Action::Jump(callee),
         Target::Goto(_) => Action::Goto(callee),
         Target::Reject(reject) => Action::Reject(*reject),
-        Target::Log(log) => {
-            let index = number(rules.logs.len())?;
-            rules.logs.push(*log, GFP_KERNEL)?;
-            Action::Log(index)
-        }
+        Target::Log(log) => effect(rules, Effect::Log(*log))?,
         Target::Mark(set_mark) => Action::Mark(*set_mark),
+        Target::Nflog(nflog) => effect(rules, Effect::Nflog(*nflog))?,
+        Target::Nfqueue(queue) => Action::Queue(*queue),
+        Target::Audit(_) => effect(rules, Effect::Audit)?,
+        Target::Trace => {
+            rules.trace = true;
+            Action::Trace
+        }
+        Target::Tee(tee) => effect(rules, Effect::Tee(*tee))?,
     };
     Ok(Line {
         quick: Quick {
@@ -412,6 +467,13 @@ fn line<A: FromIp>(
     })
 }
 
+/// Adds what a target does besides.
+fn effect<A>(rules: &mut Rules<A>, effect: Effect) -> Result<Action, Error> {
+    let index = number(rules.effects.len())?;
+    rules.effects.push(effect, GFP_KERNEL)?;
+    Ok(Action::Effect(index))
+}
+
 /// The bytes of a name that count: its own, and the zero byte behind them where nothing may follow. What a
 /// device has behind that byte can be left over from a longer name.
 fn device_mask(name: DeviceName, any_ending: bool) -> [u64; 2] {
@@ -429,7 +491,7 @@ fn device_mask(name: DeviceName, any_ending: bool) -> [u64; 2] {
 mod tests {
     use super::*;
     use crate::engine::fixtures::{judge, ops, program, TCP_V4};
-    use crate::engine::rules::targets::Reject;
+    use crate::engine::rules::targets::{Nfqueue, Reject};
     use crate::engine::rules::transaction::apply;
     use crate::engine::rules::Verdict;
     use crate::engine::text::Name;
@@ -536,6 +598,68 @@ mod tests {
         // 8^16 ways lead from top to bottom; visiting each would not end.
         assert!(ladder(MAX_DEPTH, 8).is_ok());
         assert!(ladder(40, 8).err().unwrap().kind == Kind::TooDeep);
+    }
+
+    #[test]
+    fn no_table_follows_a_queue() {
+        use super::super::transaction::{Action, Own};
+        let name = |text: &str| Name::new(text.as_bytes()).unwrap();
+        // A table before filter, in which FORWARD leads to a queue, and filter with a rule or a policy.
+        let refused = |action: Action| {
+            let mut list: KVVec<super::super::Op> = KVVec::new();
+            let mut push = |table, chain, action| {
+                let op = super::super::Op {
+                    family: Family::V4,
+                    table: name(table),
+                    chain,
+                    action,
+                };
+                list.push(op, GFP_KERNEL).unwrap();
+            };
+            let queue = Target::Nfqueue(Nfqueue {
+                queue: 0,
+                total: 1,
+                bypass: true,
+                cpu_fanout: false,
+            });
+            let rule = |target| {
+                let rule = Rule {
+                    target,
+                    ..Rule::default()
+                };
+                let rule = crate::alloc::Arc::new(rule, GFP_KERNEL).ok().unwrap();
+                Action::Append(rule, super::super::Counters::default())
+            };
+            let own = Own {
+                hooks: 1 << Hook::Forward as u32,
+                place: -1,
+            };
+            push("own", Name::default(), Action::ReplaceTable(Some(own)));
+            push("own", name("c"), Action::NewChain);
+            push("own", name("FORWARD"), rule(Target::Jump(name("c"))));
+            push("own", name("c"), rule(Target::Continue));
+            push("own", name("c"), rule(queue));
+            push("filter", Name::default(), Action::ReplaceTable(None));
+            push("filter", name("INPUT"), rule(Target::Drop));
+            push("filter", name("FORWARD"), action);
+            let model = apply(&Model::default(), list).ok().unwrap();
+            let error = Program::compile(&model).err();
+            error.map(|error| {
+                (
+                    error.kind,
+                    error.place.map(|place| (place.chain, place.rule)),
+                )
+            })
+        };
+        let queued_past = Some((Kind::QueuedPast, Some((name("c"), 2))));
+        assert!(refused(Action::Policy(Policy::Drop, None)) == queued_past);
+        // A chain that lets everything pass has no say.
+        assert!(refused(Action::Policy(Policy::Accept, None)).is_none());
+        let rule = crate::alloc::Arc::new(Rule::default(), GFP_KERNEL)
+            .ok()
+            .unwrap();
+        let append = Action::Append(rule, super::super::Counters::default());
+        assert!(refused(append) == queued_past);
     }
 
     #[test]

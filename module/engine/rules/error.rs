@@ -82,6 +82,8 @@ pub enum Kind {
     TooManyMatches,
     /// There are as many tables as there may be.
     TooManyTables,
+    /// A program that lets a packet go on would lead it past a table that follows at the same hook.
+    QueuedPast,
     /// The operations of one transaction move or search too many rules.
     TooMuchWork,
 }
@@ -112,6 +114,7 @@ impl Kind {
             Self::TooMany => "too many rules",
             Self::TooManyMatches => "a rule has 255 matches at most",
             Self::TooManyTables => "too many tables",
+            Self::QueuedPast => "NFQUEUE would lead packets past the tables behind",
             Self::TooMuchWork => "too many changes at once; append instead",
         }
     }

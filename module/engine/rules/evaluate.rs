@@ -9,7 +9,8 @@ use super::line::{ask, Action, Address, Line};
 use super::matches::Outcome;
 use super::model::Policy;
 use super::program::{Entrance, Program, Rules, MAX_DEPTH};
-use super::targets::{Log, Reject};
+use super::targets::{Effect, Nfqueue, Reject};
+use super::trace::{self, Event, Step};
 use crate::engine::packet::{self, DropReason, Family, Input, Packet, Ports, V6};
 
 /// What becomes of a packet.
@@ -21,6 +22,8 @@ pub enum Verdict {
     Drop(DropReason),
     /// It is dropped, and its sender told.
     Reject(Reject),
+    /// A program decides about it.
+    Queue(Nfqueue),
 }
 
 /// What a walk does to the world on its way. In the kernel it runs under RCU: it may not sleep.
@@ -29,11 +32,17 @@ pub trait Env {
     /// [`Program::slots`].
     fn count(&mut self, slot: u32, bytes: u32);
 
-    /// A packet is to be logged.
-    fn log(&mut self, log: &Log);
+    /// Something is done besides, while the packet goes on.
+    fn effect(&mut self, effect: &Effect);
 
     /// The packet's mark is now this.
     fn set_mark(&mut self, mark: u32);
+
+    /// The packet is traced from now on, also at other hooks.
+    fn set_traced(&mut self);
+
+    /// A traced packet has come here.
+    fn trace(&mut self, step: &Step<'_>);
 }
 
 impl Program {
@@ -83,6 +92,8 @@ fn tables<A: Address>(rules: &Rules<A>, packet: &mut Packet<'_, A>, env: &mut im
 /// Where walks go on when a chain ends: what is left of each chain on the way to this one.
 struct Callers<'a, A> {
     rest: [slice::Iter<'a, Line<A>>; MAX_DEPTH],
+    /// The chains by their indices.
+    chains: [u32; MAX_DEPTH],
     depth: usize,
 }
 
@@ -90,14 +101,16 @@ impl<'a, A> Callers<'a, A> {
     fn new() -> Self {
         Self {
             rest: [const { [].as_slice() }; MAX_DEPTH].map(<[_]>::iter),
+            chains: [0; MAX_DEPTH],
             depth: 0,
         }
     }
 
-    fn push(&mut self, rest: slice::Iter<'a, Line<A>>) -> bool {
-        match self.rest.get_mut(self.depth) {
+    fn push(&mut self, chain: u32, rest: slice::Iter<'a, Line<A>>) -> bool {
+        let places = self.rest.get_mut(self.depth);
+        match places.zip(self.chains.get_mut(self.depth)) {
             Some(place) => {
-                *place = rest;
+                (*place.0, *place.1) = (rest, chain);
                 self.depth += 1;
                 true
             }
@@ -105,9 +118,20 @@ impl<'a, A> Callers<'a, A> {
         }
     }
 
-    fn pop(&mut self) -> Option<slice::Iter<'a, Line<A>>> {
+    fn pop(&mut self) -> Option<(u32, slice::Iter<'a, Line<A>>)> {
         self.depth = self.depth.checked_sub(1)?;
-        self.rest.get(self.depth).cloned()
+        let rest = self.rest.get(self.depth).cloned()?;
+        Some((*self.chains.get(self.depth)?, rest))
+    }
+}
+
+/// Tells of a traced packet in a chain of which `left` lines are left. Not inlined, so that the walk of packets that
+/// are not traced does not carry what it needs.
+#[cold]
+#[inline(never)]
+fn tell<A>(env: &mut impl Env, rules: &Rules<A>, chain: u32, left: usize, event: Event) {
+    if let Some(step) = trace::step(rules, chain, left, event) {
+        env.trace(&step);
     }
 }
 
@@ -134,11 +158,16 @@ fn walk<A: Address>(
     };
     // Made by the first jump: most packets meet none, and it is not small.
     let mut callers: Option<Callers<'_, A>> = None;
-    let mut chain = rules.chain(entrance.chain).iter();
+    let mut index = entrance.chain;
+    let mut chain = rules.chain(index).iter();
     loop {
         let Some(line) = chain.next() else {
-            match callers.as_mut().and_then(Callers::pop) {
-                Some(rest) => chain = rest,
+            let caller = callers.as_mut().and_then(Callers::pop);
+            if packet.body.traced && index != entrance.chain {
+                tell(env, rules, index, 0, Event::End);
+            }
+            match caller {
+                Some((caller, rest)) => (index, chain) = (caller, rest),
                 None => break,
             }
             continue;
@@ -156,38 +185,55 @@ fn walk<A: Address>(
             match line.test(rules, packet) {
                 Outcome::No => continue,
                 Outcome::Yes => (),
-                Outcome::Drop(reason) => return Verdict::Drop(reason),
+                Outcome::Drop(reason) => {
+                    if packet.body.traced {
+                        tell(env, rules, index, chain.len(), Event::Damaged(reason));
+                    }
+                    return Verdict::Drop(reason);
+                }
             }
         }
         env.count(line.slot, packet.body.length());
+        if packet.body.traced {
+            tell(env, rules, index, chain.len(), Event::Rule(line.action));
+        }
         match line.action {
             Action::Continue => (),
             Action::Accept => return Verdict::Accept,
             Action::Drop => return Verdict::Drop(DropReason::Rule),
             Action::Return => match callers.as_mut().and_then(Callers::pop) {
-                Some(rest) => chain = rest,
+                Some((caller, rest)) => (index, chain) = (caller, rest),
                 None => break,
             },
-            Action::Jump(index) => {
-                if !callers.get_or_insert_with(Callers::new).push(chain) {
+            Action::Jump(callee) => {
+                if !callers.get_or_insert_with(Callers::new).push(index, chain) {
                     return Verdict::Drop(DropReason::TooDeep);
                 }
-                chain = rules.chain(index).iter();
+                (index, chain) = (callee, rules.chain(callee).iter());
             }
-            Action::Goto(index) => chain = rules.chain(index).iter(),
+            Action::Goto(callee) => (index, chain) = (callee, rules.chain(callee).iter()),
             Action::Reject(reject) => return Verdict::Reject(reject),
-            Action::Log(index) => {
-                if let Some(log) = rules.log(index) {
-                    env.log(log);
+            Action::Queue(queue) => return Verdict::Queue(queue),
+            Action::Effect(index) => {
+                if let Some(effect) = rules.effect(index) {
+                    env.effect(effect);
                 }
             }
             Action::Mark(set_mark) => {
                 packet.body.mark = set_mark.apply(packet.body.mark);
                 env.set_mark(packet.body.mark);
             }
+            Action::Trace => {
+                packet.body.traced = true;
+                env.set_traced();
+            }
         }
     }
     env.count(entrance.slot, packet.body.length());
+    if packet.body.traced {
+        let event = Event::Policy(entrance.policy);
+        tell(env, rules, entrance.chain, 0, event);
+    }
     match entrance.policy {
         Policy::Accept => Verdict::Accept,
         Policy::Drop => Verdict::Drop(DropReason::Policy),
@@ -202,7 +248,7 @@ mod tests {
     use crate::engine::packet::{DeviceName, Flat, Hook};
     use crate::engine::rules::matches::Masked;
     use crate::engine::rules::model::{Device, Prefix, Rule};
-    use crate::engine::rules::targets::{Prefix as LogPrefix, SetMark, Target};
+    use crate::engine::rules::targets::{Log, Prefix as LogPrefix, SetMark, Target};
     use crate::engine::text::Name;
     use crate::uapi::field::Not;
     use core::net::IpAddr;
@@ -479,7 +525,7 @@ mod tests {
         let program = program(Family::V4, rules).ok().unwrap();
         let (verdict, seen) = judge(&program, Family::V4, TCP_V4);
         assert!(verdict == Verdict::Reject(Reject { code: Some(3) }));
-        assert_eq!(seen.logs, 1);
+        assert_eq!(seen.effects.len(), 1);
         assert_eq!(seen.slots, 0b1110);
     }
 }

@@ -9,7 +9,7 @@
 
 use super::matches::{Outcome, PortPair, PortRange};
 use super::program::Rules;
-use super::targets::{Reject, SetMark};
+use super::targets::{Nfqueue, Reject, SetMark};
 use crate::engine::packet::{DeviceName, DropReason, Packet, Ports, V6};
 
 /// An address as a family compares it.
@@ -145,9 +145,11 @@ pub(super) enum Action {
     /// The index of a chain.
     Goto(u32),
     Reject(Reject),
-    /// The index of a log target.
-    Log(u32),
+    Queue(Nfqueue),
+    /// The index of what else is done.
+    Effect(u32),
     Mark(SetMark),
+    Trace,
 }
 
 /// The beginning of an interface name, or all of it.

@@ -17,6 +17,7 @@ pub mod matches;
 pub mod model;
 pub mod program;
 pub mod targets;
+pub mod trace;
 pub mod transaction;
 
 pub use error::{Error, Kind, Place};

@@ -10,9 +10,10 @@ use core::ops::Range;
 use super::line::{Line, More};
 use super::matches::Match;
 use super::model::{Policy, Slot};
-use super::targets::Log;
+use super::targets::Effect;
 use crate::alloc::{KVVec, KVec};
 use crate::engine::packet::{Family, Hook, V6};
+use crate::engine::text::Name;
 
 /// How deep chains may nest below a built-in one: what a packet's walk must remember is bounded.
 pub const MAX_DEPTH: usize = 16;
@@ -26,14 +27,24 @@ pub(super) struct Entrance {
     pub slot: u32,
 }
 
+/// What a chain is called.
+pub(super) struct Title {
+    pub table: Name,
+    pub chain: Name,
+}
+
 /// The rules of one family.
 pub(super) struct Rules<A> {
     pub lines: KVVec<Line<A>>,
     pub matches: KVVec<Match>,
     pub more: KVVec<More<A>>,
-    pub logs: KVVec<Log>,
+    pub effects: KVVec<Effect>,
     /// Each chain's run of lines.
     pub chains: KVVec<Range<u32>>,
+    /// What each chain is called.
+    pub titles: KVVec<Title>,
+    /// Whether some line has packets traced.
+    pub trace: bool,
     /// Whether some line or match asks for ports.
     pub ask_ports: bool,
     /// For each hook, the built-in chains in the order of their tables.
@@ -46,17 +57,24 @@ impl<A> Rules<A> {
             lines: KVVec::new(),
             matches: KVVec::new(),
             more: KVVec::new(),
-            logs: KVVec::new(),
+            effects: KVVec::new(),
             chains: KVVec::new(),
+            titles: KVVec::new(),
+            trace: false,
             ask_ports: false,
             hooks: [const { KVec::new() }; Hook::ALL.len()],
         }
     }
 
-    /// A log target. Not inlined, as below.
+    /// What a target does besides. Not inlined, as below.
     #[inline(never)]
-    pub(super) fn log(&self, index: u32) -> Option<&Log> {
-        self.logs.get(index as usize)
+    pub(super) fn effect(&self, index: u32) -> Option<&Effect> {
+        self.effects.get(index as usize)
+    }
+
+    /// What a chain is called.
+    pub(super) fn title(&self, index: u32) -> Option<&Title> {
+        self.titles.get(index as usize)
     }
 
     /// The lines of a chain; none for an index that is no chain's. Not inlined, so that what it needs is not
@@ -105,6 +123,15 @@ impl Program {
             Family::V6 => self.v6.hooks.get(hook).is_some_and(|entrances| {
                 busy(entrances, &|chain| !self.v6.chain(chain).is_empty())
             }),
+        }
+    }
+
+    /// Whether some rule for this family has packets traced.
+    #[inline]
+    pub fn traces(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.v4.trace,
+            Family::V6 => self.v6.trace,
         }
     }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Messages that the kernel sends.
 
+use super::Group;
 use crate::alloc::AllocError;
 use crate::glue::bindings;
 use crate::glue::namespace::Namespace;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
-use kernel::ffi::{c_int, c_void};
+use kernel::ffi::{c_int, c_uint, c_void};
 
 /// What stands before the attributes of a message.
 #[derive(Clone, Copy)]
@@ -61,11 +62,14 @@ impl Header<'_> {
 pub(super) struct Message(NonNull<bindings::sk_buff>);
 
 impl Message {
-    /// Makes a message. May sleep.
-    pub(super) fn new(header: Header<'_>, attributes: &[u8]) -> Result<Self, AllocError> {
+    /// Makes a message; whether that may sleep, `flags` say.
+    pub(super) fn new(
+        header: Header<'_>,
+        attributes: &[u8],
+        flags: bindings::gfp_t,
+    ) -> Result<Self, AllocError> {
         // SAFETY: The function takes any numbers.
-        let skb =
-            unsafe { bindings::shim_genlmsg_new(attributes.len(), bindings::CONST_GFP_KERNEL) };
+        let skb = unsafe { bindings::shim_genlmsg_new(attributes.len(), flags) };
         // INVARIANT: The buffer was just made for this.
         let message = Self(NonNull::new(skb).ok_or(AllocError)?);
         // SAFETY: Nobody else knows the buffer.
@@ -81,13 +85,25 @@ impl Message {
         let _ = unsafe { bindings::shim_genlmsg_unicast(namespace.as_ptr(), skb, port) };
     }
 
-    /// Sends the message to all in a namespace who listen to the family's first group.
-    pub(super) fn multicast(self, family: &bindings::genl_family, namespace: &Namespace) {
+    /// Sends the message to all in a namespace who listen to a group of the family; whether that may sleep,
+    /// `flags` say.
+    ///
+    /// # Safety
+    ///
+    /// `net` is a namespace that is alive.
+    pub(super) unsafe fn multicast(
+        self,
+        family: &bindings::genl_family,
+        net: *mut bindings::net,
+        group: Group,
+        flags: bindings::gfp_t,
+    ) {
         let skb = ManuallyDrop::new(self).0.as_ptr();
-        let (net, gfp) = (namespace.as_ptr(), bindings::CONST_GFP_KERNEL);
-        // SAFETY: The message is complete and passes to the core; family and namespace are alive.
-        // An error only tells that nobody listens.
-        let _ = unsafe { bindings::shim_genlmsg_multicast_netns(family, net, skb, 0, 0, gfp) };
+        let group = group as c_uint;
+        // SAFETY: The message is complete and passes to the core; the family is alive, and the caller
+        // vouches for the namespace. An error only tells that nobody listens, or has no room.
+        let _ =
+            unsafe { bindings::shim_genlmsg_multicast_netns(family, net, skb, 0, group, flags) };
     }
 }
 

@@ -14,6 +14,7 @@ mod info;
 mod message;
 mod policy;
 mod request;
+pub(super) mod trace;
 mod transaction;
 
 use super::bindings;
@@ -26,15 +27,29 @@ use dump::Dump;
 use kernel::error::{to_result, Result};
 use kernel::ffi::c_int;
 use kernel::prelude::ThisModule;
+use kernel::sync::atomic::ordering::Release;
+use kernel::sync::atomic::Atomic;
 use kernel::types::Opaque;
 use policy::Policies;
 use request::Request;
+
+/// The family while it is registered: packets that are traced find it here.
+static FAMILY: Atomic<*mut bindings::genl_family> = Atomic::new(core::ptr::null_mut());
+
+/// The family's groups of listeners, in the order in which they are registered.
+#[derive(Clone, Copy)]
+pub(super) enum Group {
+    /// Those who want to hear of changed rules.
+    Rules = 0,
+    /// Those who want to hear of traced packets.
+    Trace = 1,
+}
 
 /// The registration of the family. While it lives, requests come in.
 pub(crate) struct Family {
     family: KBox<Opaque<bindings::genl_family>>,
     _operations: KBox<[bindings::genl_split_ops; 6]>,
-    _groups: KBox<[bindings::genl_multicast_group; 1]>,
+    _groups: KBox<[bindings::genl_multicast_group; 2]>,
     _policies: Policies,
     _closing: Closing,
 }
@@ -103,13 +118,16 @@ impl Family {
             operation(Command::GetRules)?,
         ];
 
-        let mut group = bindings::genl_multicast_group {
-            flags: bindings::CONST_GENL_MCAST_CAP_NET_ADMIN as u8,
-            ..Default::default()
-        };
-        name(&mut group.name, uapi::GROUP_RULES);
+        let groups = [uapi::GROUP_RULES, uapi::GROUP_TRACE].map(|title| {
+            let mut group = bindings::genl_multicast_group {
+                flags: bindings::CONST_GENL_MCAST_CAP_NET_ADMIN as u8,
+                ..Default::default()
+            };
+            name(&mut group.name, title);
+            group
+        });
         let operations = KBox::new(operations, GFP_KERNEL)?;
-        let groups = KBox::new([group], GFP_KERNEL)?;
+        let groups = KBox::new(groups, GFP_KERNEL)?;
         let mut family = bindings::genl_family {
             version: uapi::VERSION.into(),
             module: module.as_ptr().cast(),
@@ -129,6 +147,7 @@ impl Family {
         // SAFETY: The family and all that it points to is on the heap, and stays there until `drop`
         // has undone this; what requests need the caller vouches for.
         to_result(unsafe { bindings::genl_register_family(family.get()) })?;
+        FAMILY.store(family.get(), Release);
         Ok(Self {
             family,
             _operations: operations,
@@ -142,6 +161,7 @@ impl Family {
 impl Drop for Family {
     /// Waits for requests that are being handled, and drops all transactions. May sleep.
     fn drop(&mut self) {
+        FAMILY.store(core::ptr::null_mut(), Release);
         // SAFETY: `register` registered it. The module's use count keeps dumps from being in
         // progress.
         unsafe { bindings::genl_unregister_family(self.family.get()) };

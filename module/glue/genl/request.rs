@@ -90,7 +90,11 @@ impl<'a> Request<'a> {
 
     /// Makes an answer.
     pub(super) fn answer(&self, attributes: &[u8]) -> Result<Message, AllocError> {
-        Message::new(self.answer_header(0), attributes)
+        Message::new(
+            self.answer_header(0),
+            attributes,
+            bindings::CONST_GFP_KERNEL,
+        )
     }
 
     /// Puts the reason of a refusal where the core sends it from, and returns the number of the

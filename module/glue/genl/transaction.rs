@@ -4,6 +4,7 @@
 
 use super::message::{Header, Message};
 use super::request::Request;
+use super::Group;
 use crate::glue::bindings;
 use crate::glue::refusal::Refusal;
 use crate::glue::staging::Transaction;
@@ -74,11 +75,13 @@ pub(super) fn commit(request: &Request<'_>) -> Result<(), Refusal> {
         flags: 0,
         command,
     };
-    let news = Message::new(news, attributes.bytes())?;
+    let news = Message::new(news, attributes.bytes(), bindings::CONST_GFP_KERNEL)?;
 
     namespace.commit(&mut writer, transaction.into_ops())?;
     answer.unicast(namespace, request.port());
     // Under the lock still, so that news come in the order of the commits.
-    news.multicast(family, namespace);
+    let (net, flags) = (namespace.as_ptr(), bindings::CONST_GFP_KERNEL);
+    // SAFETY: The socket of the request keeps its namespace alive.
+    unsafe { news.multicast(family, net, Group::Rules, flags) };
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 mod extension;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use oxtables_engine::alloc::{Arc, KVVec, KVec, GFP_KERNEL};
 use oxtables_engine::engine::packet::{Family, Hook};
@@ -12,7 +12,10 @@ use oxtables_engine::engine::rules::matches::{
     Comment, Icmp, Icmpv6, Mark, Multiport, PortRange, Ports, Side, Tcp, TcpFlags, TypeCode, Udp,
 };
 use oxtables_engine::engine::rules::model::{Device, Matches, Prefix};
-use oxtables_engine::engine::rules::targets::{Log, Prefix as LogPrefix, Reject, SetMark};
+use oxtables_engine::engine::rules::targets::{
+    Audit, AuditType, Gateway, Log, Nflog, NflogPrefix, Nfqueue, Prefix as LogPrefix, Reject,
+    SetMark, Tee,
+};
 use oxtables_engine::engine::rules::transaction::{apply, Action, Op, Own};
 use oxtables_engine::engine::rules::{Counters, Masked, Match, Model, Policy, Rule, Target};
 use oxtables_engine::engine::text::Name;
@@ -149,6 +152,50 @@ fn matches(family: Family) -> BoxedStrategy<(Option<Not<u8>>, Vec<Match>)> {
     .boxed()
 }
 
+/// A target that hands packets or copies of them on.
+fn other_target(family: Family) -> impl Strategy<Value = Target> {
+    let nflog = (0..3_u16, "[a-z]{0,63}", prop::option::of(0..100_u32)).prop_map(
+        |(group, prefix, size)| {
+            Target::Nflog(Nflog {
+                group,
+                threshold: group,
+                prefix: NflogPrefix::new(prefix.as_bytes()).unwrap(),
+                size,
+                range: size.is_none().then_some(group.into()).filter(|it| *it != 0),
+            })
+        },
+    );
+    let audit = prop::sample::select(AuditType::ALL.to_vec())
+        .prop_map(|kind| Target::Audit(Audit { kind }));
+    let tee = (any::<bool>(), prop::option::of(0..9_u8)).prop_map(move |(loopback, device)| {
+        let gateway = match family {
+            Family::V4 if loopback => Ipv4Addr::LOCALHOST.into(),
+            Family::V4 => IpAddr::from([192, 0, 2, 1]),
+            Family::V6 if loopback => Ipv6Addr::LOCALHOST.into(),
+            Family::V6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]),
+        };
+        Target::Tee(Tee {
+            gateway: Gateway(gateway),
+            output: device.and_then(|n| Device::from_text(format!("eth{n}").as_bytes())),
+        })
+    });
+    let queue = (0..3_u16, 1..3_u16, any::<bool>()).prop_map(move |(queue, total, bypass)| {
+        match family {
+            // A table of its own is before this family's filter, so that most rulesets would be refused.
+            Family::V4 => Target::Audit(Audit {
+                kind: AuditType::Drop,
+            }),
+            Family::V6 => Target::Nfqueue(Nfqueue {
+                queue,
+                total,
+                bypass,
+                cpu_fanout: bypass && total > 1,
+            }),
+        }
+    });
+    prop_oneof![nflog, audit, tee, queue]
+}
+
 /// A target for the chain with this index; built-in ones come before all of [`CHAINS`].
 fn target(family: Family, below: usize) -> BoxedStrategy<Target> {
     let codes = match family {
@@ -168,6 +215,8 @@ fn target(family: Family, below: usize) -> BoxedStrategy<Target> {
             prefix: LogPrefix::new(prefix.as_bytes()).unwrap(),
         })),
         2 => masked().prop_map(|mark| Target::Mark(SetMark { mark })),
+        1 => Just(Target::Trace),
+        1 => other_target(family),
     ];
     let Some(callees) = CHAINS.get(below..).filter(|callees| !callees.is_empty()) else {
         return simple.boxed();

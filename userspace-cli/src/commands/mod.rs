@@ -9,6 +9,7 @@ mod load;
 mod monitor;
 mod output;
 mod status;
+mod trace;
 mod unload;
 mod zero;
 
@@ -111,6 +112,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             verbose,
         } => zero::zero(global, &table.table, chain.as_deref(), number, verbose),
         Command::Monitor { quiet } => monitor::monitor(global, quiet),
+        Command::Trace => trace::trace(global),
         Command::Status => status::status(global),
         Command::Unload { keep_module } => unload::unload(keep_module),
         Command::Extensions => extensions::extensions(global),

@@ -2,6 +2,7 @@
 //! `monitor`
 
 use anstyle::Style;
+use oxtables_engine::uapi::GROUP_RULES;
 
 use super::{output, Failure};
 use crate::cli::Global;
@@ -12,7 +13,7 @@ use crate::netlink::{Change, Connection, Count, Snapshot};
 /// Tells of changes until it is ended.
 pub fn monitor(global: Global, quiet: bool) -> Result<(), Failure> {
     // Listening begins before the rules are read, so that no change falls between.
-    let mut listener = Connection::open()?.listen()?;
+    let mut listener = Connection::open()?.listen(GROUP_RULES)?;
     let mut kernel = Connection::open()?;
     let mut text = |generation: &mut u64| -> Result<Vec<u8>, Failure> {
         let Snapshot {
@@ -32,7 +33,7 @@ pub fn monitor(global: Global, quiet: bool) -> Result<(), Failure> {
         output::styled(&format!("listening from generation {generation} on\n"))?;
     }
     loop {
-        let changes = listener.wait()?;
+        let changes = listener.changes()?;
         let news: Vec<_> = changes.unwrap_or_default();
         let newest = news.iter().map(|change| change.generation).max();
         if newest.is_some_and(|newest| newest <= generation) {

@@ -66,7 +66,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
 
 /// The same of targets.
 pub static LATER_TARGETS: &[(&str, &str)] = &[
-    ("AUDIT", UNWRITTEN),
     ("CHECKSUM", MANGLE),
     ("CLASSIFY", MANGLE),
     ("CLUSTERIP", "is gone from the kernel"),
@@ -83,8 +82,6 @@ pub static LATER_TARGETS: &[(&str, &str)] = &[
     ("LED", "needs LED triggers"),
     ("MASQUERADE", NAT),
     ("NETMAP", NAT),
-    ("NFLOG", UNWRITTEN),
-    ("NFQUEUE", UNWRITTEN),
     ("NOTRACK", CONNTRACK),
     ("QUEUE", "is gone from the kernel, for NFQUEUE"),
     ("RATEEST", ESTIMATORS),
@@ -96,10 +93,8 @@ pub static LATER_TARGETS: &[(&str, &str)] = &[
     ("SYNPROXY", CONNTRACK),
     ("TCPMSS", MANGLE),
     ("TCPOPTSTRIP", MANGLE),
-    ("TEE", UNWRITTEN),
     ("TOS", MANGLE),
     ("TPROXY", SOCKETS),
-    ("TRACE", UNWRITTEN),
     ("TTL", MANGLE),
     ("ULOG", "is gone from the kernel, for NFLOG"),
 ];

@@ -6,6 +6,7 @@
 //! that were given into the engine's type, and that type back into options; what text, JSON and lists look
 //! like is not its business. To add one, write the file and name it in the registry below.
 
+mod audit;
 mod comment;
 mod dscp;
 mod ecn;
@@ -15,11 +16,14 @@ mod length;
 mod log;
 mod mark;
 mod multiport;
+mod nflog;
+mod nfqueue;
 pub mod numbers;
 mod ports;
 mod ranges;
 mod reject;
 mod tcp;
+mod tee;
 mod tos;
 mod ttl;
 mod udp;
@@ -339,9 +343,13 @@ registry! {
         Reject targets::Reject,
         Log targets::Log,
         Mark targets::SetMark,
+        Nflog targets::Nflog,
+        Nfqueue targets::Nfqueue,
+        Audit targets::Audit,
+        Tee targets::Tee,
     }
     fn print_target -> Option<(&'static str, Vec<Printed>)> {
-        Some, Continue | Accept | Drop | Return | Jump | Goto => None
+        Some, Continue | Accept | Drop | Return | Jump | Goto | Trace => None
     }
 }
 
@@ -353,6 +361,11 @@ pub static PLAIN_TARGETS: &[(&str, &str, Target)] = &[
         "RETURN",
         "leave the chain; at the end of a built-in chain its policy decides",
         Target::Return,
+    ),
+    (
+        "TRACE",
+        "tell `oxtables trace` of all that the packet meets from here on, and go on with the next rule",
+        Target::Trace,
     ),
 ];
 

@@ -127,6 +127,19 @@ pub fn prefix(token: &Token, family: Family) -> Result<Prefix, Problem> {
     })
 }
 
+/// The one address that a word gives.
+///
+/// # Errors
+///
+/// As above.
+pub fn host(token: &Token, family: Family) -> Result<IpAddr, Problem> {
+    if token.text.contains(&b'/') {
+        let what = format!("`{}` is not one address", token.lossy());
+        return Err(Problem::new(token.span, what).expected("an address without a mask"));
+    }
+    prefix(token, family).map(|prefix| prefix.address)
+}
+
 /// How a prefix is printed.
 pub fn prefix_text(prefix: &Prefix) -> String {
     let length = match prefix.mask {

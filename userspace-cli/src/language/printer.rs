@@ -78,6 +78,7 @@ pub fn words(rule: &Rule, family: Family) -> Words {
         Target::Accept => plain("ACCEPT"),
         Target::Drop => plain("DROP"),
         Target::Return => plain("RETURN"),
+        Target::Trace => plain("TRACE"),
         Target::Jump(chain) | Target::Goto(chain) => plain(&chain.to_string()),
         other => match print_target(other, family) {
             Some((name, options)) => (Some(name.to_owned()), options),

@@ -2,6 +2,7 @@
 //! The way to the kernel module: generic netlink, with every answer checked.
 
 mod chunks;
+mod listener;
 mod message;
 
 use std::{fmt, io};
@@ -18,6 +19,7 @@ use oxtables_engine::uapi::field::Field;
 use oxtables_engine::uapi::message::{self as attributes, Drops, Select};
 use oxtables_engine::uapi::{self, op, Command, Writer};
 
+pub use listener::{Change, Listener, Step};
 use message::{Answer, Received, Refusal};
 
 /// The controller of generic netlink (GENL_ID_CTRL), and what it is asked and answers.
@@ -154,7 +156,8 @@ pub enum Count {
 pub struct Connection {
     socket: Socket,
     family: u16,
-    group: Option<u32>,
+    /// The numbers of the groups of listeners, by their names.
+    groups: Vec<(String, u32)>,
     sequence: u32,
     buffer: Vec<u8>,
 }
@@ -175,7 +178,7 @@ impl Connection {
         let mut connection = Self {
             socket,
             family: 0,
-            group: None,
+            groups: Vec::new(),
             sequence: 0,
             buffer: Vec::with_capacity(BUFFER),
         };
@@ -188,7 +191,7 @@ impl Connection {
         let name = format!("{}\0", uapi::FAMILY);
         let full = |_| Error::Garbled("request is too large");
         request.put(FAMILY_NAME, name.as_bytes()).map_err(full)?;
-        let (mut family, mut group, mut version) = (None, None, None);
+        let (mut family, mut groups, mut version) = (None, Vec::new(), None);
         let result = self.ask(
             CONTROLLER,
             Answer::Once,
@@ -211,10 +214,9 @@ impl Connection {
                                         _ => (),
                                     }
                                 }
-                                let wanted = uapi::GROUP_RULES.as_bytes();
-                                if name.and_then(|name| name.strip_suffix(&[0])) == Some(wanted) {
-                                    group = id;
-                                }
+                                let name = name.and_then(|name| name.strip_suffix(&[0]));
+                                let name = name.map(String::from_utf8_lossy).map(Into::into);
+                                groups.extend(name.zip(id));
                             }
                         }
                         _ => (),
@@ -233,7 +235,7 @@ impl Connection {
             return Err(Error::Version(version));
         }
         self.family = family.ok_or(Error::Garbled("the family has no number"))?;
-        self.group = group;
+        self.groups = groups;
         Ok(())
     }
 
@@ -436,75 +438,15 @@ impl Connection {
         })
     }
 
-    /// Listens for changes of the rules from now on; this connection can't ask any more then.
+    /// Listens from now on to what a group is told; this connection can't ask any more then.
     ///
     /// # Errors
     ///
-    /// When that can't be listened for.
-    pub fn listen(self) -> Result<Listener, Error> {
-        let group = self
-            .group
-            .ok_or(Error::Garbled("the family has no group"))?;
-        self.socket.add_membership(group)?;
-        Ok(Listener { connection: self })
-    }
-}
-
-/// A change of the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The generation that it made.
-    pub generation: u64,
-    /// The netlink port that it came from.
-    pub port: u32,
-}
-
-/// Hears of changes.
-pub struct Listener {
-    connection: Connection,
-}
-
-impl Listener {
-    /// Waits for changes. `None` where some were missed.
-    ///
-    /// # Errors
-    ///
-    /// When nothing can be heard.
-    pub fn wait(&mut self) -> Result<Option<Vec<Change>>, Error> {
-        let Connection { socket, buffer, .. } = &mut self.connection;
-        buffer.clear();
-        match socket.recv(buffer, 0) {
-            Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => return Ok(None),
-            result => result?,
-        };
-        let mut changes = Vec::new();
-        let mut rest = &**buffer;
-        while let Some((_, received, after)) = message::split(rest) {
-            rest = after;
-            let Received::Message {
-                command,
-                attributes: bytes,
-                ..
-            } = received
-            else {
-                continue;
-            };
-            if command != Command::RulesChanged as u8 {
-                continue;
-            }
-            let (mut generation, mut port) = (None, 0);
-            for attribute in Reader::new(bytes) {
-                let attribute = attribute?;
-                match attribute.id {
-                    attributes::GENERATION => generation = Some(u64::get(&attribute)?),
-                    attributes::PORT => port = u32::get(&attribute)?,
-                    _ => (),
-                }
-            }
-            if let Some(generation) = generation {
-                changes.push(Change { generation, port });
-            }
-        }
-        Ok(Some(changes))
+    /// When that can't be listened to.
+    pub fn listen(self, group: &str) -> Result<Listener, Error> {
+        let found = self.groups.iter().find(|(name, _)| name == group);
+        let (_, number) = found.ok_or(Error::Garbled("the family lacks a group"))?;
+        self.socket.add_membership(*number)?;
+        Ok(Listener::new(self))
     }
 }

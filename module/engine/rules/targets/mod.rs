@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The targets: what a rule does with a packet. One file each; to add one, see docs/extending.md.
 
+mod audit;
 mod log;
 mod mark;
+mod nflog;
+mod nfqueue;
 mod reject;
+mod tee;
 
+pub use audit::{Audit, AuditType};
 pub use log::{Log, Prefix};
 pub use mark::SetMark;
+pub use nflog::{Nflog, NflogPrefix};
+pub use nfqueue::Nfqueue;
 pub use reject::Reject;
+pub use tee::{Gateway, Tee};
 
 use super::model::Rule;
 use crate::choice;
@@ -38,7 +46,30 @@ choice! {
         8 Log "log" (Log),
         /// The packet's mark is changed.
         9 Mark "set-mark" (SetMark),
+        /// The packet is handed to programs that listen.
+        10 Nflog "nflog" (Nflog),
+        /// A program decides about the packet.
+        11 Nfqueue "nfqueue" (Nfqueue),
+        /// The packet is told to the audit subsystem.
+        12 Audit "audit" (Audit),
+        /// What the packet meets from now on is told.
+        13 Trace "trace",
+        /// A copy of the packet is sent to another machine.
+        14 Tee "tee" (Tee),
     }
+}
+
+/// What a target does besides, while the packet goes on unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The packet is written to the log.
+    Log(Log),
+    /// The packet is handed to programs that listen.
+    Nflog(Nflog),
+    /// The packet is told to the audit subsystem.
+    Audit,
+    /// A copy of the packet is sent to another machine.
+    Tee(Tee),
 }
 
 impl Target {
@@ -55,6 +86,9 @@ impl Target {
         match self {
             Self::Reject(reject) => reject.check(family, rule),
             Self::Log(log) => log.check(),
+            Self::Nflog(nflog) => nflog.check(),
+            Self::Nfqueue(queue) => queue.check(),
+            Self::Tee(tee) => tee.check(family),
             _ => Ok(()),
         }
     }

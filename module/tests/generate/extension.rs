@@ -37,6 +37,20 @@ impl Entropy<'_> {
     }
 }
 
+/// Bytes that the set's attribute of bytes can hold, where they have an order of their own: chance alone would
+/// hardly ever meet it.
+fn sample(set: &Set) -> Option<Vec<u8>> {
+    let words: &[u32] = match set.name {
+        // `4 & 0x3fff = 0 && 0 >> 22 & 0x3c @ 0 >> 16 = 22, 80:1024`
+        "u32-attrs" => &[
+            1, 1, 4, 0, 0x3fff, 0, 0, //
+            4, 2, 0, 2, 22, 0, 0x3c, 3, 0, 2, 16, 22, 22, 80, 1024,
+        ],
+        _ => return None,
+    };
+    Some(words.iter().copied().flat_map(u32::to_ne_bytes).collect())
+}
+
 fn fill(set: &Set, entropy: &mut Entropy<'_>, to: &mut Writer) -> Result<(), Full> {
     for spec in set.attributes {
         let chance = entropy.byte();
@@ -60,6 +74,14 @@ fn fill(set: &Set, entropy: &mut Entropy<'_>, to: &mut Writer) -> Result<(), Ful
                 let length = u16::from(entropy.byte() % 12).min(longest);
                 let letters = (0..length).map(|_| b'a' + entropy.byte() % 8);
                 to.put(spec.id, &letters.chain([0]).collect::<Vec<_>>())?;
+            }
+            Kind::Bytes(_) if sample(set).is_some() => {
+                let mut bytes = sample(set).unwrap_or_default();
+                for _ in 0..entropy.byte() % 4 {
+                    let at = usize::from(entropy.byte()) % bytes.len();
+                    bytes[at] = entropy.byte();
+                }
+                to.put(spec.id, &bytes)?;
             }
             Kind::Bytes(most) => {
                 let short = usize::from(entropy.byte()) % (usize::from(most) + 1);

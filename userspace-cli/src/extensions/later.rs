@@ -61,7 +61,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("string", UNWRITTEN),
     ("tcpmss", UNWRITTEN),
     ("time", UNWRITTEN),
-    ("u32", UNWRITTEN),
 ];
 
 /// The same of targets.

@@ -26,6 +26,7 @@ mod tcp;
 mod tee;
 mod tos;
 mod ttl;
+mod u32;
 mod udp;
 
 use oxtables_engine::engine::packet::Family;
@@ -220,8 +221,19 @@ pub struct Printed {
 pub struct Word {
     /// The word, without quotes.
     pub text: Vec<u8>,
-    /// Whether it is free text, which iptables-save quotes when it is more than letters and digits.
-    pub free: bool,
+    /// When iptables-save quotes it.
+    pub quotes: Quotes,
+}
+
+/// When a word is quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quotes {
+    /// When it could not be read back without.
+    IfNeeded,
+    /// When it is more than letters and digits: it is free text.
+    AroundText,
+    /// Whatever it is.
+    Always,
 }
 
 impl Printed {
@@ -236,34 +248,38 @@ impl Printed {
 
     /// An option with one value.
     pub fn new(name: &'static str, not: bool, value: impl ToString) -> Self {
-        Self {
-            name,
-            not,
-            values: vec![Word {
-                text: value.to_string().into_bytes(),
-                free: false,
-            }],
-        }
+        let value = value.to_string();
+        Self::word(name, not, value.as_bytes(), Quotes::IfNeeded)
     }
 
     /// One more value.
     pub fn and(mut self, value: impl ToString) -> Self {
         self.values.push(Word {
             text: value.to_string().into_bytes(),
-            free: false,
+            quotes: Quotes::IfNeeded,
         });
         self
     }
 
     /// An option whose value is any text.
     pub fn text(name: &'static str, text: &[u8]) -> Self {
+        Self::word(name, false, text, Quotes::AroundText)
+    }
+
+    /// An option whose value is always in quotes.
+    pub fn quoted(name: &'static str, not: bool, text: &[u8]) -> Self {
+        Self::word(name, not, text, Quotes::Always)
+    }
+
+    fn word(name: &'static str, not: bool, text: &[u8], quotes: Quotes) -> Self {
+        let word = Word {
+            text: text.to_vec(),
+            quotes,
+        };
         Self {
             name,
-            not: false,
-            values: vec![Word {
-                text: text.to_vec(),
-                free: true,
-            }],
+            not,
+            values: vec![word],
         }
     }
 }
@@ -334,6 +350,7 @@ registry! {
         Tos matches::Tos,
         Dscp matches::Dscp,
         Ecn matches::Ecn,
+        U32 matches::U32,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

@@ -13,6 +13,8 @@ pub struct Token {
     pub text: Vec<u8>,
     /// Where it stands, with its quotes.
     pub span: Span,
+    /// Where its letters begin, if they stand one after the other: quotes and backslashes among them move them.
+    letters: Option<usize>,
 }
 
 impl Token {
@@ -23,20 +25,27 @@ impl Token {
 
     /// A piece of the word, in bytes of its text.
     pub fn part(&self, start: usize, end: usize) -> Self {
-        let plain = self.span.end - self.span.start == self.text.len();
         Self {
             text: self.text.get(start..end).unwrap_or_default().to_vec(),
-            span: if plain {
-                Span {
-                    line: self.span.line,
-                    start: self.span.start + start,
-                    end: self.span.start + end,
-                }
-            } else {
-                // Quotes and backslashes have moved the letters: show the whole word.
-                self.span
-            },
+            // Where nobody knows where a letter is, the whole word is shown.
+            span: self.letters.map_or(self.span, |letters| Span {
+                line: self.span.line,
+                start: letters + start,
+                end: letters + end,
+            }),
+            letters: self.letters.map(|letters| letters + start),
         }
+    }
+
+    /// Adds the letter that stands at a place of the line.
+    fn push(&mut self, byte: u8, at: usize) {
+        if self.text.is_empty() {
+            self.letters = Some(at);
+        }
+        self.letters = self
+            .letters
+            .filter(|letters| letters + self.text.len() == at);
+        self.text.push(byte);
     }
 
     /// The pieces of the word between separators.
@@ -86,17 +95,18 @@ pub fn tokens(line: &[u8], number: usize) -> Result<Vec<Token>, Problem> {
         let token = word.get_or_insert_with(|| Token {
             text: Vec::new(),
             span: at(index, index),
+            letters: None,
         });
         token.span.end = index + 1;
         match byte {
             _ if escaped => {
                 escaped = false;
-                token.text.push(byte);
+                token.push(byte, index);
             }
             b'\\' if quote.is_some() => escaped = true,
             b'"' if quote.is_some() => quote = None,
             b'"' => quote = Some(index),
-            _ => token.text.push(byte),
+            _ => token.push(byte, index),
         }
     }
     if let Some(start) = quote {
@@ -119,14 +129,24 @@ pub fn quote_if_needed(word: &[u8], to: &mut Vec<u8>) {
     quote_unless(plain, word, to);
 }
 
+/// Writes a word that iptables-save quotes whatever it is.
+pub fn quote_always(word: &[u8], to: &mut Vec<u8>) {
+    quote_escaping(br#""\"#, word, to);
+}
+
 fn quote_unless(plain: impl Fn(&u8) -> bool, word: &[u8], to: &mut Vec<u8>) {
     if !word.is_empty() && word.iter().all(plain) {
         to.extend_from_slice(word);
-        return;
+    } else {
+        quote_escaping(br#""\'"#, word, to);
     }
+}
+
+/// Writes a word in quotes, with a backslash before these characters.
+fn quote_escaping(escaped: &[u8], word: &[u8], to: &mut Vec<u8>) {
     to.push(b'"');
     for &byte in word {
-        if matches!(byte, b'"' | b'\\' | b'\'') {
+        if escaped.contains(&byte) {
             to.push(b'\\');
         }
         to.push(byte);
@@ -166,6 +186,15 @@ mod tests {
         let parts = token.split(b',');
         assert_eq!(parts[1].lossy(), "10.0.0.2");
         assert_eq!((parts[1].span.start, parts[1].span.end), (12, 20));
+        for (line, span) in [
+            (r#""a,bc""#, (3, 5)),
+            (r#"a"",bc"#, (0, 6)),
+            (r#""a,\"c""#, (0, 7)),
+        ] {
+            let token = &tokens(line.as_bytes(), 0).unwrap()[0];
+            let part = &token.split(b',')[1];
+            assert_eq!((part.span.start, part.span.end), span, "{line}");
+        }
     }
 
     proptest! {
@@ -180,9 +209,11 @@ mod tests {
                 line.push(b' ');
                 quote_if_needed(word, &mut line);
                 line.push(b' ');
+                quote_always(word, &mut line);
+                line.push(b' ');
             }
             let read: Vec<_> = tokens(&line, 0).unwrap().into_iter().map(|token| token.text).collect();
-            let expected: Vec<_> = words.iter().flat_map(|word| [word.clone(), word.clone()]).collect();
+            let expected: Vec<_> = words.iter().flat_map(|word| vec![word.clone(); 3]).collect();
             prop_assert_eq!(read, expected);
         }
 

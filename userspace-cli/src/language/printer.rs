@@ -6,8 +6,8 @@ use oxtables_engine::engine::rules::model::{Chain, Table};
 use oxtables_engine::engine::rules::{Counters, Model, Policy, Rule, Target};
 
 use super::address::prefix_text;
-use super::lexer::{quote, quote_if_needed};
-use crate::extensions::{print_match, print_target, Printed};
+use super::lexer::{quote, quote_always, quote_if_needed};
+use crate::extensions::{print_match, print_target, Printed, Quotes};
 use crate::names::protocol_name;
 
 /// What a rule says, in the words of the language.
@@ -104,10 +104,10 @@ fn option(printed: &Printed, name: &str, to: &mut Vec<u8>) {
     to.extend_from_slice(name.as_bytes());
     for word in &printed.values {
         to.push(b' ');
-        if word.free {
-            quote(&word.text, to);
-        } else {
-            quote_if_needed(&word.text, to);
+        match word.quotes {
+            Quotes::IfNeeded => quote_if_needed(&word.text, to),
+            Quotes::AroundText => quote(&word.text, to),
+            Quotes::Always => quote_always(&word.text, to),
         }
     }
 }

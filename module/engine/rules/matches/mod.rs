@@ -12,6 +12,7 @@ mod ports;
 mod tcp;
 mod tos;
 mod ttl;
+mod u32;
 mod udp;
 
 pub use comment::Comment;
@@ -25,6 +26,7 @@ pub use ports::{PortPair, PortRange};
 pub use tcp::{Tcp, TcpFlags};
 pub use tos::Tos;
 pub use ttl::{Comparison, Hl, Ttl};
+pub use u32::{Operation, Test, Tests, U32};
 pub use udp::Udp;
 
 use super::model::Rule;
@@ -163,4 +165,6 @@ matches! {
     13 Dscp "dscp",
     /// Congestion notification.
     14 Ecn "ecn",
+    /// Numbers from anywhere in the packet.
+    27 U32 "u32",
 }

@@ -9,5 +9,6 @@
 pub(crate) mod fixtures;
 pub mod packet;
 pub mod rules;
+pub mod search;
 pub mod selftest;
 pub mod text;

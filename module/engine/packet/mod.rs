@@ -470,6 +470,18 @@ impl<'a> Body<'a> {
         read(self.input.linear, self.input.source, offset, buffer)
     }
 
+    /// The bytes that lie in one piece, from the network header on.
+    #[inline]
+    pub fn linear(&self) -> &[u8] {
+        self.input.linear
+    }
+
+    /// Fills `buffer` with the bytes at `offset` from the network header; `false` when the packet does not have
+    /// them.
+    pub fn copy(&self, offset: usize, buffer: &mut [u8]) -> bool {
+        self.input.source.copy(offset, buffer)
+    }
+
     /// Fills `buffer` with the bytes at `offset` from the transport header; `false` when the packet does not
     /// have them.
     pub fn copy_transport(&self, offset: usize, buffer: &mut [u8]) -> bool {

@@ -58,7 +58,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("srh", UNWRITTEN),
     ("state", CONNTRACK),
     ("statistic", UNWRITTEN),
-    ("string", UNWRITTEN),
     ("tcpmss", UNWRITTEN),
     ("time", UNWRITTEN),
 ];

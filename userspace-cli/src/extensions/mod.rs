@@ -22,6 +22,7 @@ pub mod numbers;
 mod ports;
 mod ranges;
 mod reject;
+mod string;
 mod tcp;
 mod tee;
 mod tos;
@@ -351,6 +352,7 @@ registry! {
         Dscp matches::Dscp,
         Ecn matches::Ecn,
         U32 matches::U32,
+        StringMatch matches::StringMatch,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

@@ -580,6 +580,9 @@ impl Reader<'_> {
                 .flat_map(Opt::names)
                 .any(|known| known == name)
         };
+        if let Some(target) = self.later_target() {
+            return target;
+        }
         let owner = MATCHES
             .iter()
             .find(|entry| owns(entry.about.options) && entry.about.is_for(self.family));
@@ -592,9 +595,6 @@ impl Reader<'_> {
             return problem
                 .label(format!("an option of the match {}", about.name))
                 .help(format!("{how} comes before it"));
-        }
-        if let Some(target) = self.later_target() {
-            return target;
         }
         if let Some(entry) = TARGETS.iter().find(|entry| owns(entry.about.options)) {
             let target = entry.about.name;

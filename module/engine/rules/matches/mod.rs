@@ -9,6 +9,7 @@ mod length;
 mod mark;
 mod multiport;
 mod ports;
+mod string;
 mod tcp;
 mod tos;
 mod ttl;
@@ -23,6 +24,7 @@ pub use length::Length;
 pub use mark::{Mark, Masked};
 pub use multiport::{Multiport, Ports, Side};
 pub use ports::{PortPair, PortRange};
+pub use string::{Search, StringMatch};
 pub use tcp::{Tcp, TcpFlags};
 pub use tos::Tos;
 pub use ttl::{Comparison, Hl, Ttl};
@@ -167,4 +169,6 @@ matches! {
     14 Ecn "ecn",
     /// Numbers from anywhere in the packet.
     27 U32 "u32",
+    /// A pattern in the packet's bytes.
+    28 StringMatch "string",
 }

@@ -254,4 +254,18 @@ test_large_pings_in_fragments() {
 	expect_reach client icmp $SERVER6 --size 4000
 }
 
+# A packet that was put together from fragments lies in pieces: of these bytes two are at the end of the first.
+test_bytes_across_fragments() {
+	local rule rules=(
+		'-p udp -m u32 --u32 "0x5da=0x70726f62"'
+		'-p udp -m string --string "probe" --algo bm --from 1498 --to 1503'
+		'-p udp -m string --string "probe" --algo kmp --from 1498 --to 1503'
+		'-p udp -m bpf --bytecode "4,32 0 0 1498,21 0 1 1886547810,6 0 0 1,6 0 0 0"'
+	)
+	serve fw 7
+	{ echo '*filter'; printf -- '-A INPUT %s\n' "${rules[@]}"; echo COMMIT; } | { load_module; rules -4; }
+	expect_reach client udp $LAN4 7 --size 4000
+	for rule in "${rules[@]}"; do same 1 "$(counter_of "$rule" -4)"; done
+}
+
 run_tests

@@ -5,6 +5,7 @@
 // KUnit's test suites expand to unsafe code; what they are written around is held to this on the host.
 #![cfg_attr(not(MODULE), forbid(unsafe_code))]
 
+pub mod bpf;
 #[cfg(any(test, CONFIG_KUNIT))]
 pub(crate) mod fixtures;
 pub mod packet;

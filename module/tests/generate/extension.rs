@@ -40,7 +40,24 @@ impl Entropy<'_> {
 /// Bytes that the set's attribute of bytes can hold, where they have an order of their own: chance alone would
 /// hardly ever meet it.
 fn sample(set: &Set) -> Option<Vec<u8>> {
+    let program: [(u16, u8, u8, u32); 8] = [
+        (0x30, 0, 0, 0),
+        (0x54, 0, 0, 0xf0),
+        (0x15, 0, 3, 0x40),
+        (0xb1, 0, 0, 0),
+        (0x48, 0, 0, 2),
+        (0x35, 1, 0, 80),
+        (0x06, 0, 0, 0),
+        (0x16, 0, 0, 0),
+    ];
     let words: &[u32] = match set.name {
+        "bpf-attrs" => {
+            let bytes = program.into_iter().flat_map(|(code, jt, jf, k)| {
+                let ([c0, c1], [k0, k1, k2, k3]) = (code.to_ne_bytes(), k.to_ne_bytes());
+                [c0, c1, jt, jf, k0, k1, k2, k3]
+            });
+            return Some(bytes.collect());
+        }
         // `4 & 0x3fff = 0 && 0 >> 22 & 0x3c @ 0 >> 16 = 22, 80:1024`
         "u32-attrs" => &[
             1, 1, 4, 0, 0x3fff, 0, 0, //

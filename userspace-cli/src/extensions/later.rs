@@ -15,7 +15,6 @@ const SOCKETS: &str = "needs a lookup of sockets";
 pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("addrtype", UNWRITTEN),
     ("ah", UNWRITTEN),
-    ("bpf", UNWRITTEN),
     ("cgroup", UNWRITTEN),
     ("cluster", CONNTRACK),
     ("connbytes", CONNTRACK),

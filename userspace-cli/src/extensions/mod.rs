@@ -7,6 +7,7 @@
 //! like is not its business. To add one, write the file and name it in the registry below.
 
 mod audit;
+mod bpf;
 mod comment;
 mod dscp;
 mod ecn;
@@ -353,6 +354,7 @@ registry! {
         Ecn matches::Ecn,
         U32 matches::U32,
         StringMatch matches::StringMatch,
+        Bpf matches::Bpf,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The matches: what a rule can ask of a packet. One file each; to add one, see docs/extending.md.
 
+mod bpf;
 mod comment;
 mod dscp;
 mod ecn;
@@ -16,6 +17,7 @@ mod ttl;
 mod u32;
 mod udp;
 
+pub use bpf::Bpf;
 pub use comment::Comment;
 pub use dscp::Dscp;
 pub use ecn::Ecn;
@@ -171,4 +173,6 @@ matches! {
     27 U32 "u32",
     /// A pattern in the packet's bytes.
     28 StringMatch "string",
+    /// A program that decides.
+    29 Bpf "bpf",
 }

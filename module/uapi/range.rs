@@ -2,7 +2,7 @@
 //! Ranges of numbers, which many matches ask for, as one attribute.
 
 use super::attr::{Attr, Error, Full, Writer};
-use super::field::{Field, Kind};
+use super::field::{Field, Kind, Not};
 
 /// Numbers from `first` to `last`, both included, in host order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,14 @@ impl<T: PartialOrd> Range<T> {
     #[inline]
     pub fn contains(&self, number: T) -> bool {
         self.first <= number && number <= self.last
+    }
+}
+
+impl<T: PartialOrd> Not<Range<T>> {
+    /// Whether the number is one that is asked for.
+    #[inline]
+    pub fn holds(&self, number: T) -> bool {
+        self.value.contains(number) != self.not
     }
 }
 

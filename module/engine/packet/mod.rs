@@ -121,6 +121,8 @@ pub mod protocol {
     pub const UDP: u8 = 17;
     /// Datagram Congestion Control Protocol (RFC 4340).
     pub const DCCP: u8 = 33;
+    /// Encapsulating Security Payload (RFC 4303).
+    pub const ESP: u8 = 50;
     /// ICMP for IPv6 (RFC 4443).
     pub const ICMPV6: u8 = 58;
     /// Stream Control Transmission Protocol (RFC 9260).

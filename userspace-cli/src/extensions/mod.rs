@@ -11,7 +11,9 @@ mod bpf;
 mod comment;
 mod dscp;
 mod ecn;
+mod esp;
 mod icmp;
+mod iprange;
 pub mod later;
 mod length;
 mod log;
@@ -23,6 +25,7 @@ pub mod numbers;
 mod ports;
 mod ranges;
 mod reject;
+mod spi;
 mod string;
 mod tcp;
 mod tee;
@@ -347,11 +350,13 @@ registry! {
         Mark matches::Mark,
         Comment matches::Comment,
         Length matches::Length,
+        IpRange matches::IpRange,
         Ttl matches::Ttl,
         Hl matches::Hl,
         Tos matches::Tos,
         Dscp matches::Dscp,
         Ecn matches::Ecn,
+        Esp matches::Esp,
         U32 matches::U32,
         StringMatch matches::StringMatch,
         Bpf matches::Bpf,

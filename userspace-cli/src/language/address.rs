@@ -64,6 +64,52 @@ fn parse_mask(token: &Token, family: Family) -> Result<IpAddr, Problem> {
     })
 }
 
+/// The error for a word that is no address of the family.
+fn not_an_address(token: &Token, family: Family) -> Problem {
+    let text = token.lossy();
+    let other = match family {
+        Family::V4 => Family::V6,
+        Family::V6 => Family::V4,
+    };
+    if parse(&text, other).is_some() {
+        Problem::new(
+            token.span,
+            format!(
+                "{} address in a rule for {}",
+                family_title(other),
+                family_title(family)
+            ),
+        )
+        .help(format!(
+            "in a file, lines `family {}` begin the tables of the other family; on the command line, {} does",
+            other.name(),
+            match other {
+                Family::V4 => "-4",
+                Family::V6 => "-6",
+            }
+        ))
+    } else if text.bytes().any(|byte| byte.is_ascii_alphabetic()) && !text.contains(':') {
+        Problem::new(token.span, format!("`{text}` is not an address"))
+            .expected(format!("an {} address", family_title(family)))
+            .help(
+                "names of hosts are not looked up: a ruleset must load without a network, and mean \
+                 the same every time; write the address",
+            )
+    } else {
+        Problem::new(token.span, format!("`{text}` is not an address"))
+            .expected(format!("an {} address", family_title(family)))
+    }
+}
+
+/// The address that a word is.
+///
+/// # Errors
+///
+/// When it is none of the family.
+pub fn address(token: &Token, family: Family) -> Result<IpAddr, Problem> {
+    parse(&token.lossy(), family).ok_or_else(|| not_an_address(token, family))
+}
+
 /// The address and mask that a word gives.
 ///
 /// # Errors
@@ -87,44 +133,28 @@ pub fn prefix(token: &Token, family: Family) -> Result<Prefix, Problem> {
             .then(|| short_network(&text))
             .flatten()
     };
-    if let Some(address) = parse(&text, family).or_else(short) {
-        return Ok(Prefix {
+    match parse(&text, family).or_else(short) {
+        Some(address) => Ok(Prefix {
             address: masked(address, mask),
             mask,
-        });
+        }),
+        None => Err(not_an_address(&address, family)),
     }
-    let other = match family {
-        Family::V4 => Family::V6,
-        Family::V6 => Family::V4,
-    };
-    Err(if parse(&text, other).is_some() {
-        Problem::new(
-            address.span,
-            format!(
-                "{} address in a rule for {}",
-                family_title(other),
-                family_title(family)
-            ),
-        )
-        .help(format!(
-            "in a file, lines `family {}` begin the tables of the other family; on the command line, {} does",
-            other.name(),
-            match other {
-                Family::V4 => "-4",
-                Family::V6 => "-6",
+}
+
+/// How an address is printed: as inet_ntop() does, to which an IPv6 address with 96 zeros before an IPv4 one
+/// is that.
+pub fn text(address: IpAddr) -> String {
+    match address {
+        IpAddr::V6(long) => match long.segments() {
+            [0, 0, 0, 0, 0, 0, high, low] if high != 0 => {
+                let short = Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+                format!("::{short}")
             }
-        ))
-    } else if text.bytes().any(|byte| byte.is_ascii_alphabetic()) && !text.contains(':') {
-        Problem::new(address.span, format!("`{text}` is not an address"))
-            .expected(format!("an {} address", family_title(family)))
-            .help(
-                "names of hosts are not looked up: a ruleset must load without a network, and mean \
-                 the same every time; write the address",
-            )
-    } else {
-        Problem::new(address.span, format!("`{text}` is not an address"))
-            .expected(format!("an {} address", family_title(family)))
-    })
+            _ => address.to_string(),
+        },
+        IpAddr::V4(_) => address.to_string(),
+    }
 }
 
 /// The one address that a word gives.
@@ -148,9 +178,9 @@ pub fn prefix_text(prefix: &Prefix) -> String {
     };
     // Lossless: an address has at most 128 bits.
     if mask(prefix.family(), length as u8) == prefix.mask {
-        format!("{}/{length}", prefix.address)
+        format!("{}/{length}", text(prefix.address))
     } else {
-        format!("{}/{}", prefix.address, prefix.mask)
+        format!("{}/{}", text(prefix.address), text(prefix.mask))
     }
 }
 
@@ -182,7 +212,7 @@ mod tests {
     use super::*;
     use crate::language::lexer::tokens;
 
-    fn text(word: &str, family: Family) -> String {
+    fn printed(word: &str, family: Family) -> String {
         let token = &tokens(word.as_bytes(), 0).unwrap()[0];
         match prefix(token, family) {
             Ok(prefix) => prefix_text(&prefix),
@@ -192,7 +222,7 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_printed_as_iptables_does() {
-        for (word, printed) in [
+        for (word, wanted) in [
             ("10.0.0.1", "10.0.0.1/32"),
             ("10.1.2.3/8", "10.0.0.0/8"),
             ("10/8", "10.0.0.0/8"),
@@ -207,18 +237,21 @@ mod tests {
             ("fd00::1", "IPv6 address in a rule for IPv4"),
             ("example.com", "`example.com` is not an address"),
         ] {
-            assert_eq!(text(word, Family::V4), printed);
+            assert_eq!(printed(word, Family::V4), wanted);
         }
-        for (word, printed) in [
+        for (word, wanted) in [
             ("fd00::1", "fd00::1/128"),
             ("fe80::1/10", "fe80::/10"),
             ("fe80::1/ffff:0:ffff::", "fe80::/ffff:0:ffff::"),
             ("::/0", "::/0"),
+            ("::1:2", "::0.1.0.2/128"),
+            ("::ffff:1.2.3.4", "::ffff:1.2.3.4/128"),
+            ("::ffff", "::ffff/128"),
             ("fd00::/129", "prefix of 129 bits is too long"),
             ("10.0.0.1", "IPv4 address in a rule for IPv6"),
             ("10/8", "`10` is not an address"),
         ] {
-            assert_eq!(text(word, Family::V6), printed);
+            assert_eq!(printed(word, Family::V6), wanted);
         }
     }
 }

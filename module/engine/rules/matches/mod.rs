@@ -5,7 +5,9 @@ mod bpf;
 mod comment;
 mod dscp;
 mod ecn;
+mod esp;
 mod icmp;
+mod iprange;
 mod length;
 mod mark;
 mod multiport;
@@ -21,7 +23,9 @@ pub use bpf::Bpf;
 pub use comment::Comment;
 pub use dscp::Dscp;
 pub use ecn::Ecn;
+pub use esp::Esp;
 pub use icmp::{Icmp, Icmpv6, TypeCode};
+pub use iprange::IpRange;
 pub use length::Length;
 pub use mark::{Mark, Masked};
 pub use multiport::{Multiport, Ports, Side};
@@ -159,6 +163,8 @@ matches! {
     7 Comment "comment",
     /// The packet's length.
     8 Length "length",
+    /// Ranges of addresses.
+    9 IpRange "iprange",
     /// The time to live of an IPv4 packet.
     10 Ttl "ttl",
     /// The hop limit of an IPv6 packet.
@@ -169,6 +175,8 @@ matches! {
     13 Dscp "dscp",
     /// Congestion notification.
     14 Ecn "ecn",
+    /// The security association of an encrypted payload.
+    16 Esp "esp",
     /// Numbers from anywhere in the packet.
     27 U32 "u32",
     /// A pattern in the packet's bytes.

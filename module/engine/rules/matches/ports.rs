@@ -28,7 +28,7 @@ impl PortPair {
                 destination,
             } => {
                 let fits = |asked: &Option<Not<PortRange>>, port| {
-                    asked.is_none_or(|range| range.value.contains(port) != range.not)
+                    asked.is_none_or(|range| range.holds(port))
                 };
                 Outcome::from(fits(&self.source, source) && fits(&self.destination, destination))
             }

@@ -108,7 +108,9 @@ mod tests {
 
     #[test]
     fn flags_of_tcp() {
-        for flags in [0, CWR, ECE, CWR | ECE] {
+        // RFC 3168, section 6.1: the first two bits of the header's 14th byte.
+        let [cwr_bit, ece_bit] = [0x80, 0x40];
+        for flags in [0, cwr_bit, ece_bit, cwr_bit | ece_bit] {
             let bytes = Bytes::of(TCP_V4).with(33, 0x3f | flags);
             for cwr in [None, SET, CLEAR] {
                 for ece in [None, SET, CLEAR] {
@@ -120,7 +122,7 @@ mod tests {
                         SET => flags & flag != 0,
                         _ => flags & flag == 0,
                     };
-                    let expected = Outcome::from(fits(cwr, CWR) && fits(ece, ECE));
+                    let expected = Outcome::from(fits(cwr, cwr_bit) && fits(ece, ece_bit));
                     let ect = None;
                     assert!(test(Ecn { cwr, ece, ect }, &bytes.0) == expected);
                 }

@@ -141,10 +141,18 @@ fn made(family: Family, index: usize, bytes: &[u8]) -> Option<(Option<Not<u8>>, 
 
 /// A match of any kind, and the protocol of its rule.
 pub(super) fn any_match(family: Family) -> impl Strategy<Value = (Option<Not<u8>>, Vec<Match>)> {
-    let index = 0..Match::SET.attributes.len();
+    let matches = Match::SET.attributes.len();
     let bytes = prop::collection::vec(any::<u8>(), 160);
-    (index, bytes).prop_filter_map("not a match that can be", move |(index, bytes)| {
-        made(family, index, &bytes).map(|(protocol, item)| (protocol, vec![item]))
+    (0..matches, bytes).prop_filter_map("not a match that can be", move |(first, mut bytes)| {
+        // Most bytes at random make no match, and some matches are not for this family. Others are tried before a
+        // whole ruleset is given up: the same bytes from another place on, then the next match.
+        (0..matches).find_map(|step| {
+            (0..16).find_map(|_| {
+                bytes.rotate_left(10);
+                let (protocol, item) = made(family, (first + step) % matches, &bytes)?;
+                Some((protocol, vec![item]))
+            })
+        })
     })
 }
 

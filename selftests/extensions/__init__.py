@@ -8,6 +8,9 @@
                     for any), and what the IP header says beside the usual (see ip4 and ip6 in wire.py)
     cases(family)   cases (case.py): what must match and what must not
 
+Packets in the tests are forwarded; what can't be asked of those has no packet() and no cases(), and its rules only
+print.
+
 `dice` is dice.py's. OXTABLES_EXTENSIONS narrows the tests of all extensions to those that it names.
 """
 
@@ -28,3 +31,8 @@ def families(name):
 def of(family):
     """The extensions of a family."""
     return [ALL[name] for name in WANTED or ALL if family in families(name)]
+
+
+def forwarded(family):
+    """Those that forwarded packets can be asked."""
+    return [extension for extension in of(family) if hasattr(extension, "packet")]

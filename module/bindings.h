@@ -5,8 +5,13 @@
  * is listed in module/bindgen_parameters.
  */
 #include <linux/audit.h>
+#include <linux/cgroup.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/if_arp.h>
 #include <linux/kmod.h>
 #include <linux/module.h>
+#include <linux/net.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
@@ -22,6 +27,7 @@
 #include <net/netfilter/ipv6/nf_reject.h>
 #include <net/netfilter/nf_log.h>
 #include <net/netlink.h>
+#include <net/sock.h>
 
 #include "shim.h"
 
@@ -41,10 +47,31 @@ const bool CONST_SKB_HAS_TRACE =
  * network stack don't have to be described to Rust at all.
  */
 const size_t CONST_NET_DEVICE_IFINDEX = offsetof(struct net_device, ifindex);
+#ifdef CONFIG_SOCK_CGROUP_DATA
+const size_t CONST_CGROUP_LEVEL = offsetof(struct cgroup, level);
+const size_t CONST_SOCK_CGROUP = offsetof(struct sock, sk_cgrp_data.cgroup);
+#endif
+const size_t CONST_CRED_FSGID = offsetof(struct cred, fsgid);
+const size_t CONST_CRED_FSUID = offsetof(struct cred, fsuid);
+const size_t CONST_CRED_GROUP_INFO = offsetof(struct cred, group_info);
+const size_t CONST_FILE_CRED = offsetof(struct file, f_cred);
+const size_t CONST_GROUP_INFO_GID = offsetof(struct group_info, gid);
+const size_t CONST_GROUP_INFO_NGROUPS = offsetof(struct group_info, ngroups);
+const size_t CONST_NET_DEVICE_GROUP = offsetof(struct net_device, group);
 const size_t CONST_NET_DEVICE_NAME = offsetof(struct net_device, name);
+const size_t CONST_NET_DEVICE_TYPE = offsetof(struct net_device, type);
+const size_t CONST_NET_USER_NS = offsetof(struct net, user_ns);
 const size_t CONST_SKB_DATA = offsetof(struct sk_buff, data);
 const size_t CONST_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);
+const size_t CONST_SKB_DEV = offsetof(struct sk_buff, dev);
 const size_t CONST_SKB_HEAD = offsetof(struct sk_buff, head);
 const size_t CONST_SKB_LEN = offsetof(struct sk_buff, len);
+const size_t CONST_SKB_MAC_HEADER = offsetof(struct sk_buff, mac_header);
 const size_t CONST_SKB_MARK = offsetof(struct sk_buff, mark);
 const size_t CONST_SKB_NETWORK_HEADER = offsetof(struct sk_buff, network_header);
+const size_t CONST_SKB_SK = offsetof(struct sk_buff, sk);
+#ifdef CONFIG_CGROUP_NET_CLASSID
+const size_t CONST_SOCK_CLASS = offsetof(struct sock, sk_cgrp_data.classid);
+#endif
+const size_t CONST_SOCK_SOCKET = offsetof(struct sock, sk_socket);
+const size_t CONST_SOCKET_FILE = offsetof(struct socket, file);

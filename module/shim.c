@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inline functions and macros of the kernel that Rust can't call: one line each, and no decision.
+ * Inline functions, macros and bit fields of the kernel that Rust can't use: one line each, and no decision.
  */
+#include <linux/cgroup.h>
 #include <linux/cpumask.h>
+#include <linux/cred.h>
 #include <linux/module.h>
+#include <linux/netfilter_bridge.h>
 #include <linux/percpu.h>
 #include <linux/siphash.h>
 #include <linux/skbuff.h>
+#include <linux/smp.h>
+#include <linux/uidgid.h>
+#include <net/dst.h>
 #include <net/genetlink.h>
+#include <net/inet_sock.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/nf_queue.h>
 #include <net/netns/generic.h>
+#include <net/sock.h>
 
 #include "shim.h"
 
@@ -142,3 +150,81 @@ u32 shim_skb_trace_id(struct sk_buff *skb)
 	net_get_random_once(&key, sizeof(key));
 	return siphash_2u64((unsigned long)skb, skb_get_hash(skb), &key);
 }
+u8 shim_skb_pkt_type(const struct sk_buff *skb)
+{
+	return skb->pkt_type;
+}
+
+u32 shim_dst_tclassid(const struct sk_buff *skb)
+{
+	return dst_tclassid(skb);
+}
+
+unsigned int shim_raw_smp_processor_id(void)
+{
+	return raw_smp_processor_id();
+}
+
+bool shim_sk_fullsock(const struct sock *sk)
+{
+	return sk_fullsock(sk);
+}
+
+struct sock *shim_sk_to_full_sk(struct sock *sk)
+{
+	return sk_to_full_sk(sk);
+}
+
+struct net *shim_sock_net(const struct sock *sk)
+{
+	return sock_net(sk);
+}
+
+struct user_namespace *shim_current_user_ns(void)
+{
+	return current_user_ns();
+}
+
+u32 shim_from_kuid(struct user_namespace *to, u32 kuid)
+{
+	return from_kuid(to, KUIDT_INIT(kuid));
+}
+
+u32 shim_from_kgid(struct user_namespace *to, u32 kgid)
+{
+	return from_kgid(to, KGIDT_INIT(kgid));
+}
+
+#ifdef CONFIG_SOCK_CGROUP_DATA
+u64 shim_cgroup_id(const struct cgroup *cgrp)
+{
+	return cgroup_id(cgrp);
+}
+
+struct cgroup *shim_cgroup_ancestor(struct cgroup *cgrp, int level)
+{
+	return cgroup_ancestor(cgrp, level);
+}
+
+void shim_cgroup_put(struct cgroup *cgrp)
+{
+	cgroup_put(cgrp);
+}
+#endif
+
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+bool shim_nf_bridge_info_exists(const struct sk_buff *skb)
+{
+	return nf_bridge_info_exists(skb);
+}
+
+struct net_device *shim_nf_bridge_get_physindev(const struct sk_buff *skb, struct net *net)
+{
+	return nf_bridge_get_physindev(skb, net);
+}
+
+struct net_device *shim_nf_bridge_get_physoutdev(const struct sk_buff *skb)
+{
+	return nf_bridge_get_physoutdev(skb);
+}
+#endif

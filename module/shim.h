@@ -5,10 +5,14 @@
 
 #include <linux/types.h>
 
+struct cgroup;
 struct genl_family;
 struct genl_info;
 struct net;
+struct net_device;
 struct sk_buff;
+struct sock;
+struct user_namespace;
 
 /* What a rule or policy counts on one CPU. Pointers to it are to per-CPU memory. */
 struct shim_counter {
@@ -36,5 +40,24 @@ u16 shim_nfqueue(const struct sk_buff *skb, u16 queue, u16 total, u8 family);
 bool shim_skb_traced(const struct sk_buff *skb);
 void shim_skb_trace(struct sk_buff *skb);
 u32 shim_skb_trace_id(struct sk_buff *skb);
+u8 shim_skb_pkt_type(const struct sk_buff *skb);
+u32 shim_dst_tclassid(const struct sk_buff *skb);
+unsigned int shim_raw_smp_processor_id(void);
+bool shim_sk_fullsock(const struct sock *sk);
+struct sock *shim_sk_to_full_sk(struct sock *sk);
+struct net *shim_sock_net(const struct sock *sk);
+struct user_namespace *shim_current_user_ns(void);
+u32 shim_from_kuid(struct user_namespace *to, u32 kuid);
+u32 shim_from_kgid(struct user_namespace *to, u32 kgid);
+#ifdef CONFIG_SOCK_CGROUP_DATA
+u64 shim_cgroup_id(const struct cgroup *cgrp);
+struct cgroup *shim_cgroup_ancestor(struct cgroup *cgrp, int level);
+void shim_cgroup_put(struct cgroup *cgrp);
+#endif
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+bool shim_nf_bridge_info_exists(const struct sk_buff *skb);
+struct net_device *shim_nf_bridge_get_physindev(const struct sk_buff *skb, struct net *net);
+struct net_device *shim_nf_bridge_get_physoutdev(const struct sk_buff *skb);
+#endif
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What tests are made of: packets, rulesets of a few lines, and an environment that remembers.
 
-use super::packet::{DeviceName, DropReason, Family, Flat, Hook};
+use super::packet::{DeviceName, DropReason, Family, Flat, Hook, Metadata};
 use super::rules::matches::Outcome;
 use super::rules::model::Matches;
 use super::rules::targets::Effect;
@@ -111,6 +111,31 @@ pub(crate) fn holds(family: Family, protocol: u8, item: Match, bytes: &[u8]) -> 
     };
     let program = program(family, [("INPUT", rule)]).ok().unwrap();
     match judge(&program, family, bytes).0 {
+        Verdict::Drop(DropReason::Rule) => Outcome::Yes,
+        Verdict::Drop(reason) => Outcome::Drop(reason),
+        _ => Outcome::No,
+    }
+}
+
+/// What a match says of a packet of which more is known, at the first hook where it can be asked.
+pub(crate) fn asked(family: Family, item: Match, bytes: &[u8], metadata: Metadata<'_>) -> Outcome {
+    let hook = [Hook::LocalIn, Hook::Forward, Hook::LocalOut]
+        .into_iter()
+        .find(|hook| item.check_hook(*hook).is_ok())
+        .unwrap();
+    let mut matches = KVec::new();
+    matches.push(item, GFP_KERNEL).unwrap();
+    let rule = Rule {
+        matches: Matches(matches),
+        target: Target::Drop,
+        ..Rule::default()
+    };
+    let program = program(family, [(hook.chain(), rule)]).ok().unwrap();
+    let packet = Flat {
+        metadata,
+        ..flat(bytes)
+    };
+    match program.evaluate(family, &packet.at(hook), &mut Seen::default()) {
         Verdict::Drop(DropReason::Rule) => Outcome::Yes,
         Verdict::Drop(reason) => Outcome::Drop(reason),
         _ => Outcome::No,

@@ -6,17 +6,21 @@ use super::audit;
 use super::bindings;
 use super::genl;
 use super::log;
+use super::metadata;
 use super::namespace::Namespace;
 use super::queue;
 use super::rcu::Reader;
 use super::ruleset::Ruleset;
 use super::skb::{self, Packet};
 use crate::alloc::{KBox, GFP_KERNEL};
-use crate::engine::packet::{DeviceName, Family, Hook, Input, Source};
+use crate::engine::packet::{
+    Bridge, ControlGroup, DeviceName, Family, Frame, Hook, Input, PacketType, Socket, Source,
+};
 use crate::engine::rules::targets::Effect;
 use crate::engine::rules::trace::Step;
 use crate::engine::rules::{Env, Program, Verdict};
 use crate::engine::text::Name;
+use crate::uapi::range::Range;
 use crate::uapi::trace::{Head, Trace};
 use core::ptr::NonNull;
 use kernel::error::{to_result, Result};
@@ -261,6 +265,52 @@ impl Source for Seen<'_, '_> {
     fn output(&self) -> DeviceName {
         // SAFETY: As above.
         unsafe { skb::device_name(self.state.out) }
+    }
+
+    fn frame(&self) -> Frame {
+        metadata::frame(self.packet)
+    }
+
+    fn packet_type(&self) -> PacketType {
+        metadata::packet_type(self.packet)
+    }
+
+    fn input_group(&self) -> Option<u32> {
+        // SAFETY: The devices that a hook is told of stay during the call.
+        unsafe { metadata::device_group(self.state.in_) }
+    }
+
+    fn output_group(&self) -> Option<u32> {
+        // SAFETY: As above.
+        unsafe { metadata::device_group(self.state.out) }
+    }
+
+    fn realm(&self) -> u32 {
+        metadata::realm(self.packet)
+    }
+
+    fn processor(&self) -> u32 {
+        metadata::processor()
+    }
+
+    fn in_control_group(&self, group: ControlGroup) -> Option<bool> {
+        metadata::in_control_group(self.packet, self.state, group)
+    }
+
+    fn class(&self) -> Option<u32> {
+        metadata::class(self.packet, self.state)
+    }
+
+    fn socket(&self) -> Option<Socket> {
+        metadata::socket(self.packet, self.state)
+    }
+
+    fn opener_has_group(&self, range: Range<u32>) -> bool {
+        metadata::opener_has_group(self.packet, self.state, range)
+    }
+
+    fn bridge(&self) -> Option<Bridge> {
+        metadata::bridge(self.packet, self.state)
     }
 }
 

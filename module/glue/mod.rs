@@ -2,7 +2,7 @@
 //! Between the kernel and the engine: all unsafe Rust of the module is here.
 //!
 //! ```text
-//! netfilter -> hook -> (skb, percpu, rcu) -> engine -> hook -> log, audit, tee, reject, queue, or the way on
+//! netfilter -> hook -> (skb, metadata, percpu, rcu) -> engine -> hook -> log, audit, tee, reject, queue, or the way on
 //! netlink   -> genl -> namespace -> (ruleset, hook) -> publication by rcu
 //! ```
 //!
@@ -18,6 +18,8 @@ mod bindings;
 pub(crate) mod genl;
 mod hook;
 mod log;
+mod machine;
+mod metadata;
 mod namespace;
 pub(crate) mod namespaces;
 mod percpu;

@@ -4,6 +4,7 @@
 
 use super::bindings;
 use super::hook::{Hooks, Unregistered};
+use super::machine::Here;
 use super::rcu::{RcuArc, Reader};
 use super::refusal::Refusal;
 use super::ruleset::{Base, Ruleset};
@@ -102,8 +103,10 @@ impl Namespace {
     /// Says what is wrong, and with which rule; the rules in force stay.
     #[inline(never)]
     pub(super) fn commit(&self, writer: &mut Writer, ops: KVVec<Op>) -> Result<(), Refusal> {
+        // SAFETY: The namespace's state goes before the namespace does (`Namespaces`).
+        let here = unsafe { Here::new(self.net) };
         // All that can fail comes first ...
-        let next = writer.prepare(ops)?;
+        let next = writer.prepare(ops, &here)?;
         let (ruleset, mut base) = (next.ruleset, next.base);
         // SAFETY: Namespaces leave their memory only after `leave` and a grace period
         // (`Namespaces`).
@@ -186,9 +189,9 @@ impl Writer {
     ///
     /// See [`Namespace::commit`].
     #[inline(never)]
-    fn prepare(&self, ops: KVVec<Op>) -> Result<Prepared, Refusal> {
+    fn prepare(&self, ops: KVVec<Op>, here: &Here) -> Result<Prepared, Refusal> {
         let model = transaction::apply(&self.model, ops).map_err(|(_, error)| error)?;
-        let ruleset = Ruleset::new(&model, self.next_generation())?;
+        let ruleset = Ruleset::new(&model, here, self.next_generation())?;
         let base = Base::beginning(&ruleset)?;
         let being_unloaded = |error| Refusal::failed(error, "the module is being unloaded");
         let in_use = worth_keeping(&model)

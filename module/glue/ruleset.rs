@@ -3,6 +3,7 @@
 
 use super::bindings;
 use super::log::{Logger, To};
+use super::machine::Here;
 use super::percpu::PerCpu;
 use super::refusal::Refusal;
 use super::reject::Senders;
@@ -31,14 +32,19 @@ struct Loggers {
 }
 
 impl Ruleset {
-    /// Compiles a model, and finds what its targets need of other modules. May sleep.
+    /// Compiles a model, and finds what its matches need of the kernel and its targets of other modules. May
+    /// sleep.
     ///
     /// # Errors
     ///
     /// Says which rule is to blame; memory is short; another module can't be loaded.
     #[inline(never)]
-    pub(super) fn new(model: &Model, generation: u64) -> Result<Arc<Self>, Refusal> {
-        let program = Program::compile(model)?;
+    pub(super) fn new(
+        model: &Model,
+        machine: &Here,
+        generation: u64,
+    ) -> Result<Arc<Self>, Refusal> {
+        let program = Program::compile_for(model, machine)?;
         let counters = PerCpu::new(program.slots().len() + DropReason::COUNT)?;
         let mut ruleset = Self {
             program,

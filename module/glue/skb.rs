@@ -42,7 +42,7 @@ impl<'a> Packet<'a> {
     ///
     /// At `offset` in `struct sk_buff` there is a field of type `T`.
     #[inline]
-    unsafe fn field<T: Copy>(&self, offset: usize) -> T {
+    pub(super) unsafe fn field<T: Copy>(&self, offset: usize) -> T {
         // SAFETY: By the invariants the buffer is valid and nobody writes to the field; the caller
         // vouches for its place and type.
         unsafe { self.0.as_ptr().wrapping_byte_add(offset).cast::<T>().read() }

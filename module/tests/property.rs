@@ -39,6 +39,7 @@ fn flat(bytes: &[u8]) -> Flat<'_> {
         bytes,
         input: device(b"eth0"),
         output: device(b"eth1"),
+        ..Flat::default()
     }
 }
 

@@ -491,14 +491,14 @@ macro_rules! wire {
             fn decode(
                 owner: &$crate::uapi::attr::Attr<'_>,
             ) -> Result<Self, $crate::uapi::attr::Error> {
-                use $crate::uapi::field::{read, Inverted, INVERT};
+                use $crate::uapi::field::{Inverted, INVERT};
                 let mut inverted = Inverted::none(*owner);
                 $( let mut $field: Option<$type> = None; )*
                 for attribute in owner.nested() {
                     let attribute = attribute?;
                     match attribute.id {
                         INVERT => inverted = Inverted::read(attribute)?,
-                        $( $id => read(&mut $field, &attribute)?, )*
+                        $( $id => $crate::uapi::field::read(&mut $field, &attribute)?, )*
                         _ => {
                             let errno = $crate::uapi::Errno::NotSupported;
                             return Err(attribute.error(errno, "attribute is not known"));

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Names of protocols and services.
+//! Names of protocols and services, of users, groups, groups of interfaces and realms.
 //!
 //! A ruleset may use the names that the machine knows, and is printed with those that are the same on every
-//! machine: protocols from the table here, ports as numbers.
+//! machine: protocols from the table here, all others as numbers.
 
 use std::collections::HashMap;
 use std::fs;
 
 use oxtables_engine::engine::packet::{protocol, Family};
+
+use crate::diagnostic::Problem;
+use crate::extensions::numbers;
+use crate::language::lexer::Token;
 
 /// Protocols that have a name everywhere; of several names of one protocol the first is printed. The names
 /// are those that iptables prints.
@@ -72,12 +76,50 @@ pub const fn family_title(family: Family) -> &'static str {
     }
 }
 
+/// What has names for numbers of 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Users.
+    User,
+    /// Groups of users.
+    Group,
+    /// Groups of interfaces.
+    DeviceGroup,
+    /// Realms of routes.
+    Realm,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::User, Self::Group, Self::DeviceGroup, Self::Realm];
+
+    /// The file that lists the names.
+    const fn file(self) -> &'static str {
+        match self {
+            Self::User => "/etc/passwd",
+            Self::Group => "/etc/group",
+            Self::DeviceGroup => "/etc/iproute2/group",
+            Self::Realm => "/etc/iproute2/rt_realms",
+        }
+    }
+
+    /// What is named, in words.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::DeviceGroup => "group of interfaces",
+            Self::Realm => "realm",
+        }
+    }
+}
+
 /// The names that a machine knows.
 #[derive(Debug, Default)]
 pub struct Names {
     protocols: HashMap<String, u8>,
     /// By name and protocol.
     services: HashMap<(String, String), u16>,
+    numbers: HashMap<(Kind, String), u32>,
 }
 
 impl Names {
@@ -85,7 +127,64 @@ impl Names {
     pub fn system() -> Self {
         // A machine without these files knows no names, and says so where one is used.
         let read = |path| fs::read(path).unwrap_or_default();
-        Self::parse(&read("/etc/protocols"), &read("/etc/services"))
+        let mut names = Self::parse(&read("/etc/protocols"), &read("/etc/services"));
+        for kind in Kind::ALL {
+            names.add(kind, &read(kind.file()));
+        }
+        names
+    }
+
+    /// Adds the names of a file in the form of passwd(5), group(5) or iproute2's.
+    pub fn add(&mut self, kind: Kind, file: &[u8]) {
+        for line in String::from_utf8_lossy(file).lines() {
+            let entry = match kind {
+                Kind::User | Kind::Group => {
+                    let mut fields = line.split(':');
+                    fields.next().zip(fields.nth(1))
+                }
+                Kind::DeviceGroup | Kind::Realm => {
+                    let mut words = line
+                        .split('#')
+                        .next()
+                        .unwrap_or_default()
+                        .split_whitespace();
+                    words
+                        .next()
+                        .zip(words.next())
+                        .map(|(number, name)| (name, number))
+                }
+            };
+            let number = entry.and_then(|(_, number)| numbers::parse(number.as_bytes()));
+            if let (Some((name, _)), Some(Ok(number))) = (entry, number.map(u32::try_from)) {
+                // The first line with a name counts, as below.
+                self.numbers
+                    .entry((kind, name.to_owned()))
+                    .or_insert(number);
+            }
+        }
+    }
+
+    /// The number that a name stands for.
+    pub fn number(&self, kind: Kind, name: &str) -> Option<u32> {
+        self.numbers.get(&(kind, name.to_owned())).copied()
+    }
+
+    /// The number that a word stands for.
+    ///
+    /// # Errors
+    ///
+    /// There is no such name.
+    pub fn numbered(&self, token: &Token, kind: Kind) -> Result<u32, Problem> {
+        let name = token.lossy();
+        self.number(kind, &name).ok_or_else(|| {
+            let known = self.numbers.keys().filter(|(found, _)| *found == kind);
+            Problem::new(
+                token.span,
+                format!("no {} is called `{name}`", kind.title()),
+            )
+            .expected(format!("a number, or a name from {}", kind.file()))
+            .suggest(&name, known.map(|(_, name)| name.as_str()))
+        })
     }
 
     /// Those of files in the form of protocols(5) and services(5).
@@ -189,6 +288,22 @@ mod tests {
         assert_eq!(names.service("snmp", Some(136)), Some(161));
         assert_eq!(names.service("nosuch", Some(6)), None);
         assert_eq!(Names::default().service("https", Some(17)), Some(443));
+    }
+
+    #[test]
+    fn files_of_users_and_of_iproute2() {
+        let mut names = Names::default();
+        names.add(
+            Kind::User,
+            b"root:x:0:7::/:\n\nbad:x:y:1\nroot:x:5:5::/:\nshort:x\n",
+        );
+        assert_eq!(names.number(Kind::User, "root"), Some(0));
+        assert_eq!(names.number(Kind::Group, "root"), None);
+        assert_eq!(names.number(Kind::User, "bad"), None);
+        assert_eq!(names.number(Kind::User, "short"), None);
+        names.add(Kind::Realm, b"# 1 none\n0x10 ten # ten\n7\n");
+        assert_eq!(names.number(Kind::Realm, "ten"), Some(16));
+        assert_eq!(names.number(Kind::Realm, "none"), None);
     }
 
     #[test]

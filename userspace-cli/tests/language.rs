@@ -76,6 +76,7 @@ fn judge(program: &Program, family: Family, hook: Hook, bytes: &[u8]) -> (Verdic
         bytes,
         input: device(hook.has_input()),
         output: device(hook.has_output()),
+        ..Flat::default()
     };
     let mut trace = Trace::default();
     (

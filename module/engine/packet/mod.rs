@@ -7,13 +7,16 @@
 
 mod ipv4;
 mod ipv6;
+mod metadata;
 mod network;
 
 pub use ipv4::parse as parse_v4;
 pub use ipv6::parse as parse_v6;
 pub use ipv6::V6;
+pub use metadata::{Bridge, ControlGroup, Frame, Metadata, Opener, PacketType, Socket};
 
 use super::text::Str;
+use crate::uapi::range::Range;
 
 /// An address family, with the number that netfilter gives it (NFPROTO_*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,11 +154,13 @@ pub enum DropReason {
     MalformedTcp = 6,
     /// Chains nested deeper than a commit allows: a ruleset that should not exist.
     TooDeep = 7,
+    /// A packet from an Ethernet device came without the frame's header that a rule asks for.
+    MissingFrame = 8,
 }
 
 impl DropReason {
     /// How many reasons there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
 
     /// The reasons in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -167,6 +172,7 @@ impl DropReason {
         Self::TinyFragment,
         Self::MalformedTcp,
         Self::TooDeep,
+        Self::MissingFrame,
     ];
 
     /// The reason's name in messages.
@@ -180,6 +186,7 @@ impl DropReason {
             Self::TinyFragment => "tiny-fragment",
             Self::MalformedTcp => "malformed-tcp-header",
             Self::TooDeep => "chains-too-deep",
+            Self::MissingFrame => "missing-frame-header",
         }
     }
 }
@@ -194,6 +201,40 @@ pub trait Source {
 
     /// The interface that the packet goes out by; empty where there is none.
     fn output(&self) -> DeviceName;
+
+    /// The header of the frame that the packet came in.
+    fn frame(&self) -> Frame;
+
+    /// Whom the packet is for, by the link layer.
+    fn packet_type(&self) -> PacketType;
+
+    /// The group that the interface is in by which the packet came in.
+    fn input_group(&self) -> Option<u32>;
+
+    /// The group that the interface is in by which the packet goes out.
+    fn output_group(&self) -> Option<u32>;
+
+    /// The realms of the packet's route, source in the upper 16 bits and destination in the lower; 0 where it has none.
+    fn realm(&self) -> u32;
+
+    /// The number of the processor that the packet is handled on.
+    fn processor(&self) -> u32;
+
+    /// Whether the packet's socket is in a control group or below it; `None` where the packet has no socket in
+    /// this network namespace.
+    fn in_control_group(&self, group: ControlGroup) -> Option<bool>;
+
+    /// The class that the controller net_cls gave the packet's socket; `None` as above.
+    fn class(&self) -> Option<u32>;
+
+    /// The socket that the packet is of, if a program or the kernel holds one in this network namespace.
+    fn socket(&self) -> Option<Socket>;
+
+    /// Whether one of the supplementary groups of who opened the packet's socket is in the range.
+    fn opener_has_group(&self, range: Range<u32>) -> bool;
+
+    /// The bridge that the packet goes through or came in by.
+    fn bridge(&self) -> Option<Bridge>;
 }
 
 /// A packet that lies in one piece, and that no network stack knows of.
@@ -205,6 +246,8 @@ pub struct Flat<'a> {
     pub input: DeviceName,
     /// The interface that it goes out by.
     pub output: DeviceName,
+    /// What a network stack would know of it.
+    pub metadata: Metadata<'a>,
 }
 
 impl Flat<'_> {
@@ -241,6 +284,50 @@ impl Source for Flat<'_> {
 
     fn output(&self) -> DeviceName {
         self.output
+    }
+
+    fn frame(&self) -> Frame {
+        self.metadata.frame
+    }
+
+    fn packet_type(&self) -> PacketType {
+        self.metadata.packet_type
+    }
+
+    fn input_group(&self) -> Option<u32> {
+        self.metadata.input_group
+    }
+
+    fn output_group(&self) -> Option<u32> {
+        self.metadata.output_group
+    }
+
+    fn realm(&self) -> u32 {
+        self.metadata.realm
+    }
+
+    fn processor(&self) -> u32 {
+        self.metadata.processor
+    }
+
+    fn in_control_group(&self, group: ControlGroup) -> Option<bool> {
+        self.metadata.in_control_group(group)
+    }
+
+    fn class(&self) -> Option<u32> {
+        self.metadata.class
+    }
+
+    fn socket(&self) -> Option<Socket> {
+        self.metadata.socket
+    }
+
+    fn opener_has_group(&self, range: Range<u32>) -> bool {
+        self.metadata.opener_has_group(range)
+    }
+
+    fn bridge(&self) -> Option<Bridge> {
+        self.metadata.bridge
     }
 }
 
@@ -459,6 +546,11 @@ impl<'a> Body<'a> {
     /// The interface that the packet goes out by.
     pub fn output(&self) -> DeviceName {
         self.input.source.output()
+    }
+
+    /// What is known of the packet beside its bytes.
+    pub fn source(&self) -> &dyn Source {
+        self.input.source
     }
 
     /// The `N` bytes at `offset` from the network header: in place where they lie in one piece, else

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! From the model to the program, and what only shows when all chains are there: jumps to nowhere, circles,
-//! nesting too deep, targets at hooks where they can't work.
+//! nesting too deep, matches and targets at hooks where they can't work, and what the machine does not have.
 //!
 //! The chains of a table are a graph whose edges are jumps. One depth-first walk visits each chain and each
 //! edge once: a chain met again while its own walk is not finished closes a circle, and a chain that is
@@ -11,29 +11,39 @@
 
 use super::error::{Error, Kind, Place};
 use super::line::{ask, Action, Address, DevicePattern, Line, Masked, More, Quick, Span};
+use super::machine::{AnyMachine, Machine};
 use super::matches::{PortPair, PortRange};
-use super::model::{Chain, Device, Model, Policy, Prefix, Rule, Slot, Table};
+use super::model::{Chain, Model, Policy, Prefix, Rule, Slot, Table};
 use super::program::{Entrance, Program, Rules, Title, MAX_DEPTH};
 use super::targets::{Effect, Target};
 use crate::alloc::{KVVec, GFP_KERNEL};
-use crate::engine::packet::{DeviceName, Family, Hook, V6};
+use crate::engine::packet::{Family, Hook, V6};
 use crate::uapi::field::Not;
 use core::net::IpAddr;
 
 impl Program {
-    /// Makes the program of a model.
+    /// Makes the program of a model, for a machine of which nothing is known.
     ///
     /// # Errors
     ///
     /// Names the first rule that can't be; nothing is kept of the attempt.
     pub fn compile(model: &Model) -> Result<Self, Error> {
+        Self::compile_for(model, &AnyMachine)
+    }
+
+    /// Makes the program of a model, for a machine that has to have what rules need.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn compile_for(model: &Model, machine: &dyn Machine) -> Result<Self, Error> {
         let mut program = Self::empty();
         let mut queues = Queues::default();
         for table in &model.tables {
             queues.pass(table, Graph::new(table)?.check()?)?;
             match table.family {
-                Family::V4 => add_table(&mut program.v4, &mut program.slots, table)?,
-                Family::V6 => add_table(&mut program.v6, &mut program.slots, table)?,
+                Family::V4 => add_table(&mut program.v4, &mut program.slots, table, machine)?,
+                Family::V6 => add_table(&mut program.v6, &mut program.slots, table, machine)?,
             }
         }
         Ok(program)
@@ -222,7 +232,7 @@ impl<'a> Graph<'a> {
         )?)
     }
 
-    /// Refuses targets that packets reach from hooks where they can't work; finds those that hand packets to
+    /// Refuses matches and targets that packets reach from hooks where they can't work; finds those that hand packets to
     /// a program.
     fn check_hooks(&self) -> Result<Queueing, Error> {
         let mut queueing = Queueing::default();
@@ -266,6 +276,9 @@ fn check_hook(rule: &Rule, hook: Hook, built_in: bool) -> Result<(), Kind> {
     if built_in && rule.output.is_some() && !hook.has_output() {
         return Err(Kind::NoOutput);
     }
+    for item in &rule.matches.0 {
+        item.check_hook(hook).map_err(Kind::Extension)?;
+    }
     rule.target.check_hook(hook).map_err(Kind::Extension)
 }
 
@@ -298,6 +311,7 @@ fn add_table<A: FromIp>(
     rules: &mut Rules<A>,
     slots: &mut KVVec<Slot>,
     table: &Table,
+    machine: &dyn Machine,
 ) -> Result<(), Error> {
     let first_chain = rules.chains.len();
     for chain in &table.chains {
@@ -317,7 +331,7 @@ fn add_table<A: FromIp>(
             }
         }
         let start = number(rules.lines.len())?;
-        for entry in &chain.rules {
+        for (index, entry) in chain.rules.iter().enumerate() {
             let slot = number(slots.len())?;
             slots.push(entry.slot, GFP_KERNEL)?;
             let callee = match entry.rule.target.chain() {
@@ -325,7 +339,13 @@ fn add_table<A: FromIp>(
                 Some(name) => number(table.find(name).unwrap_or_default() + first_chain)?,
                 None => 0,
             };
-            let line = line(rules, &entry.rule, slot, callee)?;
+            let line =
+                line(rules, &entry.rule, slot, callee, machine).map_err(|error| {
+                    match error.kind {
+                        Kind::Extension(_) => blame(table, chain, index, error.kind),
+                        _ => error,
+                    }
+                })?;
             rules.lines.push(line, GFP_KERNEL)?;
         }
         let end = number(rules.lines.len())?;
@@ -346,6 +366,7 @@ fn line<A: FromIp>(
     rule: &Rule,
     slot: u32,
     callee: u32,
+    machine: &dyn Machine,
 ) -> Result<Line<A>, Error> {
     let mut asks = 0;
     let mut more = More::default();
@@ -380,13 +401,8 @@ fn line<A: FromIp>(
         }
     };
 
-    let pattern = |device: Not<Device>| DevicePattern {
-        name: device.value.name,
-        mask: device_mask(device.value.name, device.value.any_ending),
-        not: device.not,
-    };
-    more.input = rule.input.map(pattern);
-    more.output = rule.output.map(pattern);
+    more.input = rule.input.map(DevicePattern::new);
+    more.output = rule.output.map(DevicePattern::new);
     more.fragment = rule.fragment.map(|fragment| !fragment.not);
     if more.input.is_some() || more.output.is_some() || more.fragment.is_some() {
         asks |= ask::MORE;
@@ -407,7 +423,12 @@ fn line<A: FromIp>(
         }
         if item.asks() || hoisted.is_none() && item.ports().is_some() {
             asks |= ask::MATCHES;
-            rules.matches.push(item.try_clone()?, GFP_KERNEL)?;
+            let mut item = item.try_clone()?;
+            item.bind(machine).map_err(|what| Error {
+                kind: Kind::Extension(what),
+                place: None,
+            })?;
+            rules.matches.push(item, GFP_KERNEL)?;
         }
     }
     let mut span = |asked: Option<Not<PortRange>>| match asked {
@@ -472,18 +493,6 @@ fn effect<A>(rules: &mut Rules<A>, effect: Effect) -> Result<Action, Error> {
     let index = number(rules.effects.len())?;
     rules.effects.push(effect, GFP_KERNEL)?;
     Ok(Action::Effect(index))
-}
-
-/// The bytes of a name that count: its own, and the zero byte behind them where nothing may follow. What a
-/// device has behind that byte can be left over from a longer name.
-fn device_mask(name: DeviceName, any_ending: bool) -> [u64; 2] {
-    let count = name.text().as_bytes().len() + usize::from(!any_ending);
-    let ones = [u8::MAX; 16];
-    let mut mask = [0; 16];
-    for (to, from) in mask.iter_mut().zip(ones.iter().take(count)) {
-        *to = *from;
-    }
-    DeviceName::raw(mask).0
 }
 
 #[cfg(any(test, MODULE))]

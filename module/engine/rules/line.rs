@@ -8,9 +8,11 @@
 //! value can't be asked quickly; its place in the quick test lets everything through.
 
 use super::matches::{Outcome, PortPair, PortRange};
+use super::model::Device;
 use super::program::Rules;
 use super::targets::{Nfqueue, Reject, SetMark};
 use crate::engine::packet::{DeviceName, DropReason, Packet, Ports, V6};
+use crate::uapi::field::Not;
 
 /// An address as a family compares it.
 pub(super) trait Address: Copy + Default {
@@ -161,10 +163,30 @@ pub(super) struct DevicePattern {
 }
 
 impl DevicePattern {
-    fn excludes(&self, device: DeviceName) -> bool {
+    pub(super) fn new(Not { value, not }: Not<Device>) -> Self {
+        Self {
+            name: value.name,
+            mask: device_mask(value.name, value.any_ending),
+            not,
+        }
+    }
+
+    pub(super) fn excludes(&self, device: DeviceName) -> bool {
         let ([a, b], [c, d], [e, f]) = (device.0, self.name.0, self.mask);
         ((a ^ c) & e | (b ^ d) & f != 0) != self.not
     }
+}
+
+/// The bytes of a name that count: its own, and the zero byte behind them where nothing may follow. What a
+/// device has behind that byte can be left over from a longer name.
+fn device_mask(name: DeviceName, any_ending: bool) -> [u64; 2] {
+    let count = name.text().as_bytes().len() + usize::from(!any_ending);
+    let ones = [u8::MAX; 16];
+    let mut mask = [0; 16];
+    for (to, from) in mask.iter_mut().zip(ones.iter().take(count)) {
+        *to = *from;
+    }
+    DeviceName::raw(mask).0
 }
 
 /// What few lines ask for: values to be excluded, interfaces, fragments.

@@ -13,6 +13,7 @@ pub mod compile;
 pub mod error;
 pub mod evaluate;
 mod line;
+pub mod machine;
 pub mod matches;
 pub mod model;
 pub mod program;
@@ -22,6 +23,7 @@ pub mod transaction;
 
 pub use error::{Error, Kind, Place};
 pub use evaluate::{Env, Verdict};
+pub use machine::{AnyMachine, Fact, Machine};
 pub use matches::{Masked, Match};
 pub use model::{Counters, Model, Policy, Rule};
 pub use program::Program;

@@ -6,26 +6,15 @@ use oxtables_engine::engine::rules::matches::{Mark, Masked};
 use oxtables_engine::engine::rules::targets::SetMark;
 use oxtables_engine::uapi::field::Not;
 
-use super::{numbers, About, Extension, Opt, Options, Printed};
+use super::{masked, numbers, About, Extension, Opt, Options, Printed};
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 
-fn number(token: &Token) -> Result<u32, Problem> {
-    numbers::number(token, u32::MAX.into(), "a mark")
-}
+/// What the numbers are.
+const WHAT: &str = "a mark";
 
-/// A value and the mask after a slash; all bits without one.
-fn masked(token: &Token) -> Result<Masked, Problem> {
-    Ok(match token.split_once(b'/') {
-        Some((value, mask)) => Masked {
-            value: number(&value)?,
-            mask: number(&mask)?,
-        },
-        None => Masked {
-            value: number(token)?,
-            mask: u32::MAX,
-        },
-    })
+fn number(token: &Token) -> Result<u32, Problem> {
+    numbers::number(token, u32::MAX.into(), WHAT)
 }
 
 impl Extension for Mark {
@@ -45,19 +34,14 @@ impl Extension for Mark {
         let given = options.only(&Self::ABOUT)?;
         Ok(Self {
             mark: Not {
-                value: masked(given.value())?,
+                value: masked::masked(given.value(), WHAT)?,
                 not: given.not,
             },
         })
     }
 
     fn print(&self, _: Family) -> Vec<Printed> {
-        let Masked { value, mask } = self.mark.value;
-        let text = if mask == u32::MAX {
-            format!("{value:#x}")
-        } else {
-            format!("{value:#x}/{mask:#x}")
-        };
+        let text = masked::text(self.mark.value);
         vec![Printed::new("mark", self.mark.not, text)]
     }
 }
@@ -89,7 +73,7 @@ impl Extension for SetMark {
         let token = given.value();
         let mark = match given.option.name {
             "set-mark" => {
-                let Masked { value, mask } = masked(token)?;
+                let Masked { value, mask } = masked::masked(token, WHAT)?;
                 Masked {
                     value,
                     mask: value | mask,
@@ -110,7 +94,7 @@ impl Extension for SetMark {
                 value: number(token)?,
                 mask: 0,
             },
-            _ => masked(token)?,
+            _ => masked::masked(token, WHAT)?,
         };
         Ok(Self { mark })
     }

@@ -8,22 +8,32 @@
 
 mod audit;
 mod bpf;
+mod cgroup;
 mod comment;
+mod cpu;
+mod devgroup;
 mod dscp;
 mod ecn;
 mod esp;
+mod eui64;
 mod icmp;
 mod iprange;
 pub mod later;
 mod length;
 mod log;
+mod mac;
 mod mark;
+mod masked;
 mod multiport;
 mod nflog;
 mod nfqueue;
 pub mod numbers;
+mod owner;
+mod physdev;
+mod pkttype;
 mod ports;
 mod ranges;
+mod realm;
 mod reject;
 mod spi;
 mod string;
@@ -357,9 +367,18 @@ registry! {
         Dscp matches::Dscp,
         Ecn matches::Ecn,
         Esp matches::Esp,
+        Eui64 matches::Eui64,
         U32 matches::U32,
         StringMatch matches::StringMatch,
         Bpf matches::Bpf,
+        Mac matches::Mac,
+        Pkttype matches::Pkttype,
+        Devgroup matches::Devgroup,
+        Realm matches::Realm,
+        Cpu matches::Cpu,
+        Cgroup matches::Cgroup,
+        Owner matches::Owner,
+        Physdev matches::Physdev,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

@@ -8,14 +8,22 @@ use super::plan::{plan, How, Plan};
 use super::printer::{self, Which};
 use super::ruleset;
 use crate::diagnostic::{Problem, Source};
-use crate::names::Names;
+use crate::names::{Kind, Names};
 
-/// The protocols and services that tests know.
+/// The names that tests know.
 pub fn names() -> Names {
-    Names::parse(
+    let mut names = Names::parse(
         b"hip 139 HIP\n",
         b"ssh 22/tcp\nhttp 80/tcp www\ndomain 53/tcp\ndomain 53/udp\n",
-    )
+    );
+    names.add(
+        Kind::User,
+        b"root:x:0:0::/root:/bin/sh\nalice:x:1001:1001::/:\n",
+    );
+    names.add(Kind::Group, b"root:x:0:\nstaff:x:50:alice\n");
+    names.add(Kind::DeviceGroup, b"0\tdefault\n0x5\tinner\n");
+    names.add(Kind::Realm, b"# realms\n0\tcosmos\n3\tupstream\n");
+    names
 }
 
 /// What a file would make of `base`.
@@ -42,13 +50,19 @@ pub fn text(model: &Model, family: Option<Family>, counters: bool) -> String {
 
 /// The rule that a rule of FORWARD is printed as.
 pub fn printed(rule: &str, family: Family) -> String {
-    let file = format!("*filter\n:chain - [0:0]\n-A FORWARD {rule}\nCOMMIT\n");
+    printed_in("FORWARD", rule, family)
+}
+
+/// The rule that a rule of a chain is printed as.
+fn printed_in(chain: &str, rule: &str, family: Family) -> String {
+    let file = format!("*filter\n:chain - [0:0]\n-A {chain} {rule}\nCOMMIT\n");
     let plan = planned(&file, Some(family), &Model::default(), How::default());
     let plan = plan.unwrap_or_else(|problem| panic!("{rule}: {problem:?}"));
     let text = text(&plan.result, Some(family), false);
-    let lines = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("-A FORWARD"));
+    let lines = text.lines().filter_map(|line| {
+        let line = line.strip_prefix("-A ")?;
+        line.strip_prefix(chain)
+    });
     lines
         .map(|line| line.trim_start())
         .collect::<Vec<_>>()
@@ -74,9 +88,14 @@ pub fn problem_of(rule: &str, family: Family) -> (Problem, String) {
 
 /// Rules, and how iptables-save prints them.
 pub fn prints(family: Family, rules: &[(&str, &str)]) {
+    prints_in("FORWARD", family, rules);
+}
+
+/// The same for rules that can't be in FORWARD.
+pub fn prints_in(chain: &str, family: Family, rules: &[(&str, &str)]) {
     for (rule, wanted) in rules {
-        assert_eq!(printed(rule, family), *wanted, "{rule}");
-        assert_eq!(printed(wanted, family), *wanted, "{wanted}");
+        assert_eq!(printed_in(chain, rule, family), *wanted, "{rule}");
+        assert_eq!(printed_in(chain, wanted, family), *wanted, "{wanted}");
     }
 }
 

@@ -2,16 +2,25 @@
 //! The matches: what a rule can ask of a packet. One file each; to add one, see docs/extending.md.
 
 mod bpf;
+mod cgroup;
 mod comment;
+mod cpu;
+mod devgroup;
 mod dscp;
 mod ecn;
 mod esp;
+mod eui64;
 mod icmp;
 mod iprange;
 mod length;
+mod mac;
 mod mark;
 mod multiport;
+mod owner;
+mod physdev;
+mod pkttype;
 mod ports;
+mod realm;
 mod string;
 mod tcp;
 mod tos;
@@ -20,16 +29,25 @@ mod u32;
 mod udp;
 
 pub use bpf::Bpf;
+pub use cgroup::{Cgroup, ControlGroupPath};
 pub use comment::Comment;
+pub use cpu::Cpu;
+pub use devgroup::Devgroup;
 pub use dscp::Dscp;
 pub use ecn::Ecn;
 pub use esp::Esp;
+pub use eui64::Eui64;
 pub use icmp::{Icmp, Icmpv6, TypeCode};
 pub use iprange::IpRange;
 pub use length::Length;
+pub use mac::{Mac, MacAddress};
 pub use mark::{Mark, Masked};
 pub use multiport::{Multiport, Ports, Side};
+pub use owner::Owner;
+pub use physdev::Physdev;
+pub use pkttype::Pkttype;
 pub use ports::{PortPair, PortRange};
+pub use realm::Realm;
 pub use string::{Search, StringMatch};
 pub use tcp::{Tcp, TcpFlags};
 pub use tos::Tos;
@@ -37,10 +55,11 @@ pub use ttl::{Comparison, Hl, Ttl};
 pub use u32::{Operation, Test, Tests, U32};
 pub use udp::Udp;
 
+use super::machine::Machine;
 use super::model::Rule;
 use crate::alloc::AllocError;
 use crate::choice;
-use crate::engine::packet::{Body, DropReason, Family};
+use crate::engine::packet::{Body, DropReason, Family, Hook};
 
 /// What a match says of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +96,17 @@ pub trait Matcher: Sized {
     /// Checks that the match can stand in `rule`; says what is wrong otherwise.
     fn check(&self, family: Family, rule: &Rule) -> Result<(), &'static str>;
 
+    /// Whether packets can be asked at this hook; says what is wrong otherwise.
+    fn check_hook(&self, _: Hook) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    /// Finds what the match needs of the machine that it is for, once it stands in a program; says what is
+    /// missing.
+    fn bind(&mut self, _: &dyn Machine) -> Result<(), &'static str> {
+        Ok(())
+    }
+
     /// The ports that the match asks for. A rule that asks for them first of all keeps them where packets
     /// walk past, so that most rules are decided without a call of [`test`](Self::test).
     fn ports(&self) -> Option<PortPair> {
@@ -111,6 +141,20 @@ macro_rules! matches {
             pub fn check(&self, family: Family, rule: &Rule) -> Result<(), &'static str> {
                 match self {
                     $( Self::$variant(inner) => inner.check(family, rule), )*
+                }
+            }
+
+            /// See [`Matcher::check_hook`].
+            pub fn check_hook(&self, hook: Hook) -> Result<(), &'static str> {
+                match self {
+                    $( Self::$variant(inner) => inner.check_hook(hook), )*
+                }
+            }
+
+            /// See [`Matcher::bind`].
+            pub fn bind(&mut self, machine: &dyn Machine) -> Result<(), &'static str> {
+                match self {
+                    $( Self::$variant(inner) => inner.bind(machine), )*
                 }
             }
 
@@ -177,10 +221,28 @@ matches! {
     14 Ecn "ecn",
     /// The security association of an encrypted payload.
     16 Esp "esp",
+    /// Whether an IPv6 address is made of the Ethernet address.
+    26 Eui64 "eui64",
     /// Numbers from anywhere in the packet.
     27 U32 "u32",
     /// A pattern in the packet's bytes.
     28 StringMatch "string",
     /// A program that decides.
     29 Bpf "bpf",
+    /// The sender of the Ethernet frame.
+    30 Mac "mac",
+    /// Whom the packet is for, by the link layer.
+    31 Pkttype "pkttype",
+    /// Groups of interfaces.
+    32 Devgroup "devgroup",
+    /// Realms of the route.
+    33 Realm "realm",
+    /// The processor.
+    34 Cpu "cpu",
+    /// The control group of the socket.
+    35 Cgroup "cgroup",
+    /// Who opened the socket.
+    36 Owner "owner",
+    /// Ports of a bridge.
+    37 Physdev "physdev",
 }

@@ -54,6 +54,13 @@ impl Bytes {
     }
 }
 
+/// An IPv6 header that tells what follows it, and that.
+pub(crate) fn v6(next: u8, rest: &[u8]) -> Bytes {
+    Bytes::of(UDP_V6.get(..40).unwrap())
+        .with(6, next)
+        .then(rest)
+}
+
 /// A packet that came in by eth0.
 pub(crate) fn flat(bytes: &[u8]) -> Flat<'_> {
     Flat {
@@ -98,13 +105,17 @@ pub(crate) fn program<const N: usize>(
     Program::compile(&model)
 }
 
-/// What a match in a rule for this protocol says of a packet.
-pub(crate) fn holds(family: Family, protocol: u8, item: Match, bytes: &[u8]) -> Outcome {
+/// What a match in a rule for this protocol, or any, says of a packet.
+pub(crate) fn holds(
+    family: Family,
+    protocol: impl Into<Option<u8>>,
+    item: Match,
+    bytes: &[u8],
+) -> Outcome {
     let mut matches = KVec::new();
     matches.push(item, GFP_KERNEL).unwrap();
-    let protocol = Some(Not::is(protocol));
     let rule = Rule {
-        protocol,
+        protocol: protocol.into().map(Not::is),
         matches: Matches(matches),
         target: Target::Drop,
         ..Rule::default()

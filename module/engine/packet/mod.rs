@@ -12,7 +12,7 @@ mod network;
 
 pub use ipv4::parse as parse_v4;
 pub use ipv6::parse as parse_v6;
-pub use ipv6::V6;
+pub use ipv6::{Extension, V6};
 pub use metadata::{Bridge, ControlGroup, Frame, Metadata, Opener, PacketType, Socket};
 
 use super::text::Str;
@@ -130,8 +130,34 @@ pub mod protocol {
     pub const ICMPV6: u8 = 58;
     /// Stream Control Transmission Protocol (RFC 9260).
     pub const SCTP: u8 = 132;
+    /// The mobility header of Mobile IPv6 (RFC 6275).
+    pub const MOBILITY: u8 = 135;
     /// UDP-Lite (RFC 3828).
     pub const UDPLITE: u8 = 136;
+}
+
+/// Headers that may stand between the fixed IPv6 header and the transport header, by their IANA numbers.
+pub mod extension {
+    /// Hop-by-hop options (RFC 8200, section 4.3).
+    pub const HOP_BY_HOP: u8 = 0;
+    /// Routing (RFC 8200, section 4.4).
+    pub const ROUTING: u8 = 43;
+    /// Fragment (RFC 8200, section 4.5).
+    pub const FRAGMENT: u8 = 44;
+    /// Authentication (RFC 4302).
+    pub const AUTHENTICATION: u8 = 51;
+    /// No next header (RFC 8200, section 4.7).
+    pub const NONE: u8 = 59;
+    /// Destination options (RFC 8200, section 4.6).
+    pub const DESTINATION: u8 = 60;
+
+    /// Whether a walk goes on behind a header of this number. "No next header" ends it, as a protocol does.
+    pub(super) fn is_passed(number: u8) -> bool {
+        matches!(
+            number,
+            HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION
+        )
+    }
 }
 
 /// Why the engine drops a packet. Each has a counter of its own, so that no drop goes unexplained.
@@ -150,8 +176,8 @@ pub enum DropReason {
     TruncatedTransport = 4,
     /// A fragment would overwrite the flags of a TCP header (RFC 1858).
     TinyFragment = 5,
-    /// The TCP header gives itself less than its minimum length.
-    MalformedTcp = 6,
+    /// The transport header contradicts itself where a rule looks: a length below its minimum, say.
+    MalformedTransport = 6,
     /// Chains nested deeper than a commit allows: a ruleset that should not exist.
     TooDeep = 7,
     /// A packet from an Ethernet device came without the frame's header that a rule asks for.
@@ -170,7 +196,7 @@ impl DropReason {
         Self::MalformedExtensions,
         Self::TruncatedTransport,
         Self::TinyFragment,
-        Self::MalformedTcp,
+        Self::MalformedTransport,
         Self::TooDeep,
         Self::MissingFrame,
     ];
@@ -184,7 +210,7 @@ impl DropReason {
             Self::MalformedExtensions => "malformed-extension-headers",
             Self::TruncatedTransport => "truncated-transport-header",
             Self::TinyFragment => "tiny-fragment",
-            Self::MalformedTcp => "malformed-tcp-header",
+            Self::MalformedTransport => "malformed-transport-header",
             Self::TooDeep => "chains-too-deep",
             Self::MissingFrame => "missing-frame-header",
         }

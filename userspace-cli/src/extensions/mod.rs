@@ -16,14 +16,18 @@ mod dscp;
 mod ecn;
 mod esp;
 mod eui64;
+mod frag;
 mod icmp;
 mod iprange;
+mod ipv6_options;
+mod ipv6header;
 pub mod later;
 mod length;
 mod log;
 mod mac;
 mod mark;
 mod masked;
+mod mh;
 mod multiport;
 mod nflog;
 mod nfqueue;
@@ -35,6 +39,7 @@ mod ports;
 mod ranges;
 mod realm;
 mod reject;
+mod rt;
 mod spi;
 mod string;
 mod tcp;
@@ -367,10 +372,16 @@ registry! {
         Dscp matches::Dscp,
         Ecn matches::Ecn,
         Esp matches::Esp,
+        Ipv6Header matches::Ipv6Header,
+        Frag matches::Frag,
+        Rt matches::Rt,
+        Hbh matches::Hbh,
+        Dst matches::Dst,
+        Mh matches::Mh,
         Eui64 matches::Eui64,
         U32 matches::U32,
-        StringMatch matches::StringMatch,
         Bpf matches::Bpf,
+        StringMatch matches::StringMatch,
         Mac matches::Mac,
         Pkttype matches::Pkttype,
         Devgroup matches::Devgroup,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Numbers as iptables reads them: decimal, or hexadecimal after `0x`, or octal after `0`.
 
+use oxtables_engine::uapi::field::Not;
+
+use super::{Options, Printed};
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 
@@ -34,6 +37,27 @@ pub fn number<T: TryFrom<u64>>(token: &Token, max: u64, what: &str) -> Result<T,
             Problem::new(token.span, format!("`{}` is not {what}", token.lossy()))
                 .expected(format!("a number from 0 to {max}"))
         })
+}
+
+/// The number given to an option, if it was given.
+pub fn optional<T: TryFrom<u64>>(
+    options: &Options<'_>,
+    name: &str,
+    max: u64,
+    what: &str,
+) -> Result<Option<Not<T>>, Problem> {
+    let Some(given) = options.get(name) else {
+        return Ok(None);
+    };
+    Ok(Some(Not {
+        value: number(given.value(), max, what)?,
+        not: given.not,
+    }))
+}
+
+/// The option for a number, if there is one.
+pub fn print<T: ToString>(name: &'static str, number: Option<Not<T>>) -> Option<Printed> {
+    number.map(|number| Printed::new(name, number.not, number.value))
 }
 
 #[cfg(test)]

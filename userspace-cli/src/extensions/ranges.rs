@@ -3,9 +3,10 @@
 
 use std::fmt::Display;
 
+use oxtables_engine::uapi::field::Not;
 use oxtables_engine::uapi::range::Range;
 
-use super::numbers;
+use super::{numbers, Options, Printed};
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 
@@ -63,4 +64,31 @@ pub fn text<T: Display + PartialEq>(range: Range<T>) -> String {
     } else {
         format!("{}:{}", range.first, range.last)
     }
+}
+
+/// The range given to an option, if it was given.
+pub fn optional<T>(
+    options: &Options<'_>,
+    name: &str,
+    max: T,
+    what: &str,
+) -> Result<Option<Not<Range<T>>>, Problem>
+where
+    T: Copy + Default + Display + PartialOrd + Into<u64> + TryFrom<u64>,
+{
+    let Some(given) = options.get(name) else {
+        return Ok(None);
+    };
+    Ok(Some(Not {
+        value: range(given.value(), max, what)?,
+        not: given.not,
+    }))
+}
+
+/// The option for a range, if there is one.
+pub fn print<T: Display + PartialEq>(
+    name: &'static str,
+    range: Option<Not<Range<T>>>,
+) -> Option<Printed> {
+    range.map(|range| Printed::new(name, range.not, text(range.value)))
 }

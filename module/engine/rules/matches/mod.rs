@@ -10,17 +10,22 @@ mod dscp;
 mod ecn;
 mod esp;
 mod eui64;
+mod frag;
 mod icmp;
 mod iprange;
+mod ipv6_options;
+mod ipv6header;
 mod length;
 mod mac;
 mod mark;
+mod mh;
 mod multiport;
 mod owner;
 mod physdev;
 mod pkttype;
 mod ports;
 mod realm;
+mod rt;
 mod string;
 mod tcp;
 mod tos;
@@ -37,17 +42,22 @@ pub use dscp::Dscp;
 pub use ecn::Ecn;
 pub use esp::Esp;
 pub use eui64::Eui64;
+pub use frag::Frag;
 pub use icmp::{Icmp, Icmpv6, TypeCode};
 pub use iprange::IpRange;
+pub use ipv6_options::{Dst, Hbh, HeaderOption, HeaderOptions};
+pub use ipv6header::{Headers, Ipv6Header};
 pub use length::Length;
 pub use mac::{Mac, MacAddress};
 pub use mark::{Mark, Masked};
+pub use mh::Mh;
 pub use multiport::{Multiport, Ports, Side};
 pub use owner::Owner;
 pub use physdev::Physdev;
 pub use pkttype::Pkttype;
 pub use ports::{PortPair, PortRange};
 pub use realm::Realm;
+pub use rt::{Hops, Rt};
 pub use string::{Search, StringMatch};
 pub use tcp::{Tcp, TcpFlags};
 pub use tos::Tos;
@@ -221,6 +231,18 @@ matches! {
     14 Ecn "ecn",
     /// The security association of an encrypted payload.
     16 Esp "esp",
+    /// Which extension headers an IPv6 packet has.
+    20 Ipv6Header "ipv6header",
+    /// The fragment header.
+    21 Frag "frag",
+    /// The routing header.
+    22 Rt "rt",
+    /// The header with hop-by-hop options.
+    23 Hbh "hbh",
+    /// The header with destination options.
+    24 Dst "dst",
+    /// The type of a Mobile IPv6 message.
+    25 Mh "mh",
     /// Whether an IPv6 address is made of the Ethernet address.
     26 Eui64 "eui64",
     /// Numbers from anywhere in the packet.

@@ -129,11 +129,11 @@ impl Matcher for Tcp {
 /// always ends.
 fn has_option(packet: &Body<'_>, data_offset: u8, kind: u8, not: bool) -> Outcome {
     let Some(length) = (usize::from(data_offset >> 4) * 4).checked_sub(MIN_HEADER) else {
-        return Outcome::Drop(DropReason::MalformedTcp);
+        return Outcome::Drop(DropReason::MalformedTransport);
     };
     let mut buffer = [0; MAX_OPTIONS];
     let Some(options) = buffer.get_mut(..length) else {
-        return Outcome::Drop(DropReason::MalformedTcp);
+        return Outcome::Drop(DropReason::MalformedTransport);
     };
     if length != 0 && !packet.copy_transport(MIN_HEADER, options) {
         return Outcome::Drop(DropReason::TruncatedTransport);
@@ -254,7 +254,7 @@ mod tests {
                 == Outcome::Drop(DropReason::TruncatedTransport)
         );
         let short = Bytes::of(TCP_V4).with(32, 0x40);
-        assert!(test(option(), &short.0) == Outcome::Drop(DropReason::MalformedTcp));
+        assert!(test(option(), &short.0) == Outcome::Drop(DropReason::MalformedTransport));
         // Without a question about options neither matters.
         assert!(test(any(), &short.0) == Outcome::Yes);
     }

@@ -6,6 +6,7 @@
                     (a target's: with `-j`)
     packet(dice)    a packet at random that such rules tell from others: a transport (protocol and bytes; None
                     for any), and what the IP header says beside the usual (see ip4 and ip6 in wire.py)
+    apart(rule)     whether to keep a rule from iptables' packets, which it does not judge as ours; none without it
     cases(family)   cases (case.py): what must match and what must not
 
 Packets in the tests are forwarded; what can't be asked of those has no packet() and no cases(), and its rules only

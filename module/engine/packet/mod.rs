@@ -437,18 +437,13 @@ pub enum Ports {
         /// The destination port.
         destination: u16,
     },
-    /// It has none to judge by: a later fragment, or another protocol than TCP, UDP and UDP-Lite.
+    /// It has none to judge by: a later fragment, or a protocol without ports.
     None,
     /// It should have ports and is damaged, so that a rule that asks for them must drop it.
     Damaged(DropReason),
 }
 
 impl Ports {
-    /// Length of the fixed part of a TCP header, in bytes.
-    const TCP_HEADER: usize = 20;
-    /// Length of a UDP header, in bytes.
-    const UDP_HEADER: usize = 8;
-
     #[inline(always)]
     fn find(
         family: Family,
@@ -464,35 +459,39 @@ impl Ports {
         else {
             return Self::None;
         };
-        let has_ports = matches!(protocol, protocol::TCP | protocol::UDP | protocol::UDPLITE);
-        match (has_ports, fragment) {
-            (false, _) => Self::None,
-            (true, 0) => {
-                let first = if protocol == protocol::TCP {
-                    let mut buffer = [0; Self::TCP_HEADER];
-                    read(linear, source, offset, &mut buffer)
-                        .and_then(|header| header.first_chunk().copied())
-                } else {
-                    let mut buffer = [0; Self::UDP_HEADER];
-                    read(linear, source, offset, &mut buffer)
-                        .and_then(|header| header.first_chunk().copied())
-                };
-                match first {
-                    Some([s0, s1, d0, d1]) => Self::Known {
-                        source: u16::from_be_bytes([s0, s1]),
-                        destination: u16::from_be_bytes([d0, d1]),
-                    },
-                    None => Self::Damaged(DropReason::TruncatedTransport),
-                }
-            }
+        if fragment != 0 {
             // A fragment that begins 8 bytes in would overwrite the flags of the first one's header when
             // they are put together; nothing honest sends it (RFC 1858, section 3).
-            (true, 8) if protocol == protocol::TCP && family == Family::V4 => {
-                Self::Damaged(DropReason::TinyFragment)
-            }
-            (true, _) => Self::None,
+            return match (family, protocol, fragment) {
+                (Family::V4, protocol::TCP, 8) => Self::Damaged(DropReason::TinyFragment),
+                _ => Self::None,
+            };
+        }
+        let first = match protocol {
+            protocol::TCP => first_word::<20>(linear, source, offset),
+            protocol::UDP | protocol::UDPLITE => first_word::<8>(linear, source, offset),
+            protocol::SCTP | protocol::DCCP => first_word::<12>(linear, source, offset),
+            _ => return Self::None,
+        };
+        match first {
+            Some([s0, s1, d0, d1]) => Self::Known {
+                source: u16::from_be_bytes([s0, s1]),
+                destination: u16::from_be_bytes([d0, d1]),
+            },
+            None => Self::Damaged(DropReason::TruncatedTransport),
         }
     }
+}
+
+/// The first four bytes of a header of which `N` must be there.
+#[inline(always)]
+fn first_word<const N: usize>(
+    linear: &[u8],
+    source: &dyn Source,
+    offset: usize,
+) -> Option<[u8; 4]> {
+    let mut buffer = [0; N];
+    read(linear, source, offset, &mut buffer).and_then(|header| header.first_chunk().copied())
 }
 
 /// A parsed packet; `A` is an address as its family compares it.
@@ -600,15 +599,6 @@ impl<'a> Body<'a> {
     /// them.
     pub fn copy(&self, offset: usize, buffer: &mut [u8]) -> bool {
         self.input.source.copy(offset, buffer)
-    }
-
-    /// Fills `buffer` with the bytes at `offset` from the transport header; `false` when the packet does not
-    /// have them.
-    pub fn copy_transport(&self, offset: usize, buffer: &mut [u8]) -> bool {
-        self.transport
-            .filter(|transport| transport.fragment == 0)
-            .and_then(|transport| transport.offset.checked_add(offset))
-            .is_some_and(|offset| self.input.source.copy(offset, buffer))
     }
 }
 

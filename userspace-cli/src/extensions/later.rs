@@ -21,7 +21,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("connlimit", CONNTRACK),
     ("connmark", CONNTRACK),
     ("conntrack", CONNTRACK),
-    ("dccp", UNWRITTEN),
     ("hashlimit", UNWRITTEN),
     ("helper", CONNTRACK),
     ("ipcomp", UNWRITTEN),
@@ -34,13 +33,11 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("rateest", ESTIMATORS),
     ("recent", "needs lists of addresses seen"),
     ("rpfilter", UNWRITTEN),
-    ("sctp", UNWRITTEN),
     ("set", SETS),
     ("socket", SOCKETS),
     ("srh", UNWRITTEN),
     ("state", CONNTRACK),
     ("statistic", UNWRITTEN),
-    ("tcpmss", UNWRITTEN),
     ("time", UNWRITTEN),
 ];
 

@@ -11,6 +11,7 @@ mod bpf;
 mod cgroup;
 mod comment;
 mod cpu;
+mod dccp;
 mod devgroup;
 mod dscp;
 mod ecn;
@@ -40,9 +41,11 @@ mod ranges;
 mod realm;
 mod reject;
 mod rt;
+mod sctp;
 mod spi;
 mod string;
 mod tcp;
+mod tcpmss;
 mod tee;
 mod tos;
 mod ttl;
@@ -372,6 +375,9 @@ registry! {
         Dscp matches::Dscp,
         Ecn matches::Ecn,
         Esp matches::Esp,
+        Sctp matches::Sctp,
+        Dccp matches::Dccp,
+        TcpMss matches::TcpMss,
         Ipv6Header matches::Ipv6Header,
         Frag matches::Frag,
         Rt matches::Rt,

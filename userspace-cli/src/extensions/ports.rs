@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Ports, as tcp, udp and multiport write them: numbers, names of services, ranges with a colon.
+//! Ports, as tcp, udp, sctp, dccp and multiport write them: numbers, names of services, ranges with a colon.
 
 use oxtables_engine::engine::rules::matches::PortRange;
 use oxtables_engine::uapi::field::Not;
 
-use super::{numbers, ranges, Given, Options, Printed};
+use super::{numbers, ranges, Options, Printed};
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 use crate::names::Names;
@@ -39,29 +39,28 @@ pub fn range(token: &Token, names: &Names, protocol: Option<u8>) -> Result<PortR
 }
 
 /// The range given to an option, if it was given.
-pub fn optional(
-    options: &Options<'_>,
-    given: Option<&Given>,
-) -> Result<Option<Not<PortRange>>, Problem> {
-    let Some(given) = given else {
+pub fn given(options: &Options<'_>, name: &str) -> Result<Option<Not<PortRange>>, Problem> {
+    let Some(given) = options.get(name) else {
         return Ok(None);
     };
-    let value = range(given.value(), options.names, options.protocol)?;
-    let range = Not {
-        value,
+    Ok(Some(Not {
+        value: range(given.value(), options.names, options.protocol)?,
         not: given.not,
-    };
-    Ok((range != EVERY).then_some(range))
+    }))
 }
 
-/// A range that asks for nothing; iptables-save does not print it.
+/// The same where one that asks for nothing is as good as none, as to iptables' tcp and udp.
+pub fn optional(options: &Options<'_>, name: &str) -> Result<Option<Not<PortRange>>, Problem> {
+    Ok(given(options, name)?.filter(|range| *range != EVERY))
+}
+
+/// A range that asks for nothing; iptables-save does not print it for tcp and udp.
 const EVERY: Not<PortRange> = Not::is(PortRange {
     first: 0,
     last: u16::MAX,
 });
 
-/// The option for a range, if there is one.
+/// The option for a range, if there is one that asks for something.
 pub fn print(name: &'static str, range: Option<Not<PortRange>>) -> Option<Printed> {
-    let range = range.filter(|range| *range != EVERY)?;
-    Some(Printed::new(name, range.not, ranges::text(range.value)))
+    ranges::print(name, range.filter(|range| *range != EVERY))
 }

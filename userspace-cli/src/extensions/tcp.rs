@@ -145,8 +145,8 @@ impl Extension for Tcp {
             })
             .transpose()?;
         Ok(Self {
-            source: ports::optional(options, options.get("sport"))?,
-            destination: ports::optional(options, options.get("dport"))?,
+            source: ports::optional(options, "sport")?,
+            destination: ports::optional(options, "dport")?,
             flags,
             option,
         })

@@ -31,8 +31,8 @@ impl Extension for Udp {
 
     fn parse(options: &Options<'_>) -> Result<Self, Problem> {
         Ok(Self {
-            source: ports::optional(options, options.get("sport"))?,
-            destination: ports::optional(options, options.get("dport"))?,
+            source: ports::optional(options, "sport")?,
+            destination: ports::optional(options, "dport")?,
         })
     }
 

@@ -5,6 +5,7 @@ mod bpf;
 mod cgroup;
 mod comment;
 mod cpu;
+mod dccp;
 mod devgroup;
 mod dscp;
 mod ecn;
@@ -20,14 +21,17 @@ mod mac;
 mod mark;
 mod mh;
 mod multiport;
+mod options;
 mod owner;
 mod physdev;
 mod pkttype;
 mod ports;
 mod realm;
 mod rt;
+mod sctp;
 mod string;
 mod tcp;
+mod tcpmss;
 mod tos;
 mod ttl;
 mod u32;
@@ -37,6 +41,7 @@ pub use bpf::Bpf;
 pub use cgroup::{Cgroup, ControlGroupPath};
 pub use comment::Comment;
 pub use cpu::Cpu;
+pub use dccp::{Dccp, DccpTypes};
 pub use devgroup::Devgroup;
 pub use dscp::Dscp;
 pub use ecn::Ecn;
@@ -58,8 +63,10 @@ pub use pkttype::Pkttype;
 pub use ports::{PortPair, PortRange};
 pub use realm::Realm;
 pub use rt::{Hops, Rt};
+pub use sctp::{AllChunkFlags, ChunkFlags, ChunkMatch, ChunkTypes, Chunks, Sctp};
 pub use string::{Search, StringMatch};
 pub use tcp::{Tcp, TcpFlags};
+pub use tcpmss::TcpMss;
 pub use tos::Tos;
 pub use ttl::{Comparison, Hl, Ttl};
 pub use u32::{Operation, Test, Tests, U32};
@@ -231,6 +238,12 @@ matches! {
     14 Ecn "ecn",
     /// The security association of an encrypted payload.
     16 Esp "esp",
+    /// Ports and chunks of SCTP.
+    17 Sctp "sctp",
+    /// Ports, packet types and options of DCCP.
+    18 Dccp "dccp",
+    /// The maximum segment size that TCP tells.
+    19 TcpMss "tcpmss",
     /// Which extension headers an IPv6 packet has.
     20 Ipv6Header "ipv6header",
     /// The fragment header.

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `-m tcp`: ports, flags and options of a TCP header (RFC 9293, section 3.1).
 
+use super::options::TransportOptions;
 use super::ports::transport_header;
 use super::{Matcher, Outcome, PortPair, PortRange};
 use crate::alloc::AllocError;
-use crate::engine::packet::{protocol, Body, DropReason, Family};
+use crate::engine::packet::{protocol, Body, Family};
 use crate::engine::rules::model::Rule;
 use crate::uapi::attr::{Attr, Error, Full, Writer};
 use crate::uapi::field::{Field, Kind, Not};
 use crate::wire;
 
 /// Length of the header without options, in bytes.
-const MIN_HEADER: usize = 20;
-/// The longest option list: the header's length has 4 bits and counts units of 4 bytes.
-const MAX_OPTIONS: usize = 40;
+pub(super) const MIN_HEADER: usize = 20;
 
 /// Which flags are looked at, and which of them must be set; bits as in the header's 14th byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +113,12 @@ impl Matcher for Tcp {
             }
         }
         match self.option {
-            Some(asked) => has_option(packet, data_offset, asked.value, asked.not),
+            Some(asked) => match options(packet, data_offset) {
+                Ok(mut list) => {
+                    Outcome::from(list.any(|option| option.kind == asked.value) != asked.not)
+                }
+                Err(outcome) => outcome,
+            },
             None => Outcome::Yes,
         }
     }
@@ -124,32 +128,17 @@ impl Matcher for Tcp {
     }
 }
 
-/// Whether an option of this kind is in the list, or is not where `not` is set. An option is a kind and a
-/// length that counts both; kinds 0 and 1 have no length, and a length of 0 is taken for 1 so that the walk
-/// always ends.
-fn has_option(packet: &Body<'_>, data_offset: u8, kind: u8, not: bool) -> Outcome {
-    let Some(length) = (usize::from(data_offset >> 4) * 4).checked_sub(MIN_HEADER) else {
-        return Outcome::Drop(DropReason::MalformedTransport);
-    };
-    let mut buffer = [0; MAX_OPTIONS];
-    let Some(options) = buffer.get_mut(..length) else {
-        return Outcome::Drop(DropReason::MalformedTransport);
-    };
-    if length != 0 && !packet.copy_transport(MIN_HEADER, options) {
-        return Outcome::Drop(DropReason::TruncatedTransport);
-    }
-    let mut rest = &*options;
-    while let Some((&found, tail)) = rest.split_first() {
-        if found == kind {
-            return Outcome::from(!not);
-        }
-        let length = match tail.first() {
-            Some(&length) if found > 1 => usize::from(length.max(1)),
-            _ => 1,
-        };
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    Outcome::from(not)
+/// The options of a header that gives itself this length, in its 13th byte.
+///
+/// # Errors
+///
+/// [`Outcome::Drop`] where the header is shorter than it must be, or the packet than the header.
+pub(super) fn options<'a>(
+    packet: &'a Body<'a>,
+    data_offset: u8,
+) -> Result<TransportOptions<'a>, Outcome> {
+    let end = usize::from(data_offset >> 4) * 4;
+    TransportOptions::between(packet, MIN_HEADER, end)
 }
 
 #[cfg(any(test, MODULE))]
@@ -157,6 +146,7 @@ fn has_option(packet: &Body<'_>, data_offset: u8, kind: u8, not: bool) -> Outcom
 mod tests {
     use super::*;
     use crate::engine::fixtures::{holds, Bytes, TCP_V4};
+    use crate::engine::packet::DropReason;
     use crate::engine::rules::Match;
 
     fn test(tcp: Tcp, bytes: &[u8]) -> Outcome {

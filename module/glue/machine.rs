@@ -86,9 +86,16 @@ impl Machine for Here {
 }
 
 /// Whether bridges show IP packets to netfilter, and note their ports: what br_netfilter does, which is loaded
-/// where it is a module. Bridges know it by a pointer that it sets.
+/// where it is a module that is not there yet.
 fn bridges_call_netfilter() -> bool {
-    super::request_module(c"br_netfilter");
+    has_br_netfilter() || {
+        super::request_module(c"br_netfilter");
+        has_br_netfilter()
+    }
+}
+
+/// Whether br_netfilter is there: it sets a pointer by which bridges know it.
+fn has_br_netfilter() -> bool {
     let name = c"nf_br_ops".as_char_ptr();
     // SAFETY: The name ends with a zero byte.
     let Some(place) = NonNull::new(unsafe { bindings::__symbol_get(name) }) else {

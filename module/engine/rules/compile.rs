@@ -500,6 +500,8 @@ fn effect<A>(rules: &mut Rules<A>, effect: Effect) -> Result<Action, Error> {
 mod tests {
     use super::*;
     use crate::engine::fixtures::{judge, ops, program, TCP_V4};
+    use crate::engine::rules::matches::{Match, Owner};
+    use crate::engine::rules::model::Matches;
     use crate::engine::rules::targets::{Nfqueue, Reject};
     use crate::engine::rules::transaction::apply;
     use crate::engine::rules::Verdict;
@@ -688,5 +690,30 @@ mod tests {
             ..Rule::default()
         };
         assert!(refused([("FORWARD", to("a")), ("a", reject)]).is_none());
+    }
+
+    #[test]
+    fn matches_are_held_to_hooks_in_chains_below_too() {
+        let sent = || {
+            let mut matches = crate::alloc::KVec::new();
+            let owner = Owner {
+                user: None,
+                group: None,
+                socket: Some(Not::is(true)),
+                any_group: false,
+            };
+            matches.push(Match::Owner(owner), GFP_KERNEL).unwrap();
+            Rule {
+                matches: Matches(matches),
+                ..Rule::default()
+            }
+        };
+        assert!(refused([("OUTPUT", sent())]).is_none());
+        assert!(refused([("OUTPUT", to("a")), ("a", sent())]).is_none());
+        // Where no packet comes there is nothing to refuse.
+        assert!(refused([("a", sent())]).is_none());
+        let wrong = |refusal| matches!(refusal, Some((Kind::Extension(_), 1)));
+        assert!(wrong(refused([("INPUT", sent())])));
+        assert!(wrong(refused([("FORWARD", to("a")), ("a", sent())])));
     }
 }

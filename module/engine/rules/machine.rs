@@ -42,3 +42,69 @@ impl Machine for AnyMachine {
         Some(ControlGroup { id: 0, level: 0 })
     }
 }
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_machine))]
+mod tests {
+    use super::*;
+    use crate::alloc::{KVec, GFP_KERNEL};
+    use crate::engine::fixtures::ops;
+    use crate::engine::packet::Family;
+    use crate::engine::rules::matches::{Cgroup, ControlGroupPath, Realm};
+    use crate::engine::rules::model::Matches;
+    use crate::engine::rules::transaction::apply;
+    use crate::engine::rules::{Kind, Masked, Match, Model, Program, Rule};
+    use crate::uapi::field::Not;
+
+    /// A machine that has control groups, of which there are none.
+    struct Bare;
+
+    impl Machine for Bare {
+        fn provide(&self, fact: Fact) -> Result<(), &'static str> {
+            match fact {
+                Fact::ControlGroup => Ok(()),
+                _ => Err("it has not"),
+            }
+        }
+
+        fn control_group(&self, _: &[u8]) -> Option<ControlGroup> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_a_machine_lacks_is_refused_by_its_rule() {
+        let realm = || {
+            Match::Realm(Realm {
+                realm: Not::is(Masked { value: 1, mask: 1 }),
+            })
+        };
+        let cgroup = || {
+            Match::Cgroup(Cgroup {
+                path: ControlGroupPath::new(b"a").map(Not::is),
+                class: None,
+            })
+        };
+        assert!(refused(&Bare, realm()) == Some(("it has not", 2)));
+        assert!(refused(&Bare, cgroup()) == Some(("there is no such control group", 2)));
+        assert!(refused(&AnyMachine, realm()).is_none());
+        assert!(refused(&AnyMachine, cgroup()).is_none());
+    }
+
+    /// Why a machine refuses the second rule of a chain, and the number that it blames.
+    fn refused(machine: &dyn Machine, item: Match) -> Option<(&'static str, u32)> {
+        let mut matches = KVec::new();
+        matches.push(item, GFP_KERNEL).unwrap();
+        let rule = Rule {
+            matches: Matches(matches),
+            ..Rule::default()
+        };
+        let ops = ops(Family::V4, [("INPUT", Rule::default()), ("INPUT", rule)]);
+        let model = apply(&Model::default(), ops).ok().unwrap();
+        let error = Program::compile_for(&model, machine).err()?;
+        match (error.kind, error.place) {
+            (Kind::Extension(what), Some(place)) => Some((what, place.rule)),
+            _ => Some(("", 0)),
+        }
+    }
+}

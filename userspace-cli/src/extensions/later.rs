@@ -14,7 +14,6 @@ const SOCKETS: &str = "needs a lookup of sockets";
 /// Matches: the name, and why it is not there.
 pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("addrtype", UNWRITTEN),
-    ("ah", UNWRITTEN),
     ("cluster", CONNTRACK),
     ("connbytes", CONNTRACK),
     ("connlabel", CONNTRACK),

@@ -6,6 +6,7 @@
 //! that were given into the engine's type, and that type back into options; what text, JSON and lists look
 //! like is not its business. To add one, write the file and name it in the registry below.
 
+mod ah;
 mod audit;
 mod bpf;
 mod cgroup;
@@ -374,6 +375,7 @@ registry! {
         Tos matches::Tos,
         Dscp matches::Dscp,
         Ecn matches::Ecn,
+        Ah matches::Ah,
         Esp matches::Esp,
         Sctp matches::Sctp,
         Dccp matches::Dccp,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The matches: what a rule can ask of a packet. One file each; to add one, see docs/extending.md.
 
+mod ah;
 mod bpf;
 mod cgroup;
 mod comment;
@@ -37,6 +38,7 @@ mod ttl;
 mod u32;
 mod udp;
 
+pub use ah::Ah;
 pub use bpf::Bpf;
 pub use cgroup::{Cgroup, ControlGroupPath};
 pub use comment::Comment;
@@ -236,6 +238,8 @@ matches! {
     13 Dscp "dscp",
     /// Congestion notification.
     14 Ecn "ecn",
+    /// The authentication header.
+    15 Ah "ah",
     /// The security association of an encrypted payload.
     16 Esp "esp",
     /// Ports and chunks of SCTP.

@@ -16,10 +16,20 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
+#include <linux/route.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
+#include <linux/time.h>
+#include <linux/timekeeping.h>
+#include <net/addrconf.h>
+#include <net/dst.h>
+#include <net/flow.h>
 #include <net/genetlink.h>
+#include <net/if_inet6.h>
 #include <net/ip.h>
+#include <net/ip6_fib.h>
+#include <net/ip6_route.h>
+#include <net/ip_fib.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/ipv4/nf_dup_ipv4.h>
 #include <net/netfilter/ipv4/nf_reject.h>
@@ -28,6 +38,8 @@
 #include <net/netfilter/nf_log.h>
 #include <net/netlink.h>
 #include <net/sock.h>
+#include <net/route.h>
+#include <net/xfrm.h>
 
 #include "shim.h"
 
@@ -36,6 +48,7 @@ const unsigned int CONST_GENL_MCAST_CAP_NET_ADMIN = GENL_MCAST_CAP_NET_ADMIN;
 const size_t CONST_GENL_HDRLEN = GENL_HDRLEN;
 const gfp_t CONST_GFP_ATOMIC = GFP_ATOMIC;
 const gfp_t CONST_GFP_KERNEL = GFP_KERNEL;
+const unsigned int CONST_IFF_LOOPBACK = IFF_LOOPBACK;
 const size_t CONST_NLMSG_HDRLEN = NLMSG_HDRLEN;
 /* Whether packets can be marked as traced (nf_trace). */
 const bool CONST_SKB_HAS_TRACE =
@@ -46,6 +59,8 @@ const bool CONST_SKB_HAS_TRACE =
  * which depends on the kernel's configuration; and without their fields the two largest structures of the
  * network stack don't have to be described to Rust at all.
  */
+const size_t CONST_INET6_DEV_DEV = offsetof(struct inet6_dev, dev);
+const size_t CONST_NET_DEVICE_FLAGS = offsetof(struct net_device, flags);
 const size_t CONST_NET_DEVICE_IFINDEX = offsetof(struct net_device, ifindex);
 #ifdef CONFIG_SOCK_CGROUP_DATA
 const size_t CONST_CGROUP_LEVEL = offsetof(struct cgroup, level);
@@ -61,6 +76,11 @@ const size_t CONST_NET_DEVICE_GROUP = offsetof(struct net_device, group);
 const size_t CONST_NET_DEVICE_NAME = offsetof(struct net_device, name);
 const size_t CONST_NET_DEVICE_TYPE = offsetof(struct net_device, type);
 const size_t CONST_NET_USER_NS = offsetof(struct net, user_ns);
+const size_t CONST_RT6I_FLAGS = offsetof(struct rt6_info, rt6i_flags);
+const size_t CONST_RT6I_IDEV = offsetof(struct rt6_info, rt6i_idev);
+const size_t CONST_RT6_ERROR = offsetof(struct rt6_info, dst.error);
+const size_t CONST_SEC_PATH_LEN = offsetof(struct sec_path, len);
+const size_t CONST_SEC_PATH_XVEC = offsetof(struct sec_path, xvec);
 const size_t CONST_SKB_DATA = offsetof(struct sk_buff, data);
 const size_t CONST_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);
 const size_t CONST_SKB_DEV = offsetof(struct sk_buff, dev);
@@ -75,3 +95,10 @@ const size_t CONST_SOCK_CLASS = offsetof(struct sock, sk_cgrp_data.classid);
 #endif
 const size_t CONST_SOCK_SOCKET = offsetof(struct sock, sk_socket);
 const size_t CONST_SOCKET_FILE = offsetof(struct socket, file);
+const size_t CONST_XFRM_DADDR = offsetof(struct xfrm_state, id.daddr);
+const size_t CONST_XFRM_FAMILY = offsetof(struct xfrm_state, props.family);
+const size_t CONST_XFRM_MODE = offsetof(struct xfrm_state, props.mode);
+const size_t CONST_XFRM_PROTO = offsetof(struct xfrm_state, id.proto);
+const size_t CONST_XFRM_REQID = offsetof(struct xfrm_state, props.reqid);
+const size_t CONST_XFRM_SADDR = offsetof(struct xfrm_state, props.saddr);
+const size_t CONST_XFRM_SPI = offsetof(struct xfrm_state, id.spi);

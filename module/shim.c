@@ -7,6 +7,7 @@
 #include <linux/cred.h>
 #include <linux/module.h>
 #include <linux/netfilter_bridge.h>
+#include <linux/netfilter_ipv6.h>
 #include <linux/percpu.h>
 #include <linux/siphash.h>
 #include <linux/skbuff.h>
@@ -15,10 +16,14 @@
 #include <net/dst.h>
 #include <net/genetlink.h>
 #include <net/inet_sock.h>
+#include <net/ip6_route.h>
+#include <net/ip_fib.h>
+#include <net/l3mdev.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/nf_queue.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
+#include <net/xfrm.h>
 
 #include "shim.h"
 
@@ -228,3 +233,48 @@ struct net_device *shim_nf_bridge_get_physoutdev(const struct sk_buff *skb)
 	return nf_bridge_get_physoutdev(skb);
 }
 #endif
+
+int shim_fib_lookup(struct net *net, struct flowi4 *flow, struct fib_result *result)
+{
+	return fib_lookup(net, flow, result, FIB_LOOKUP_IGNORE_LINKSTATE);
+}
+
+int shim_nf_ip6_route(struct net *net, struct dst_entry **dst, struct flowi6 *flow)
+{
+	return nf_ip6_route(net, dst, flowi6_to_flowi(flow), false);
+}
+
+bool shim_ipv6_anycast_destination(const struct dst_entry *dst, const struct in6_addr *address)
+{
+	return ipv6_anycast_destination(dst, address);
+}
+
+int shim_l3mdev_master_ifindex_rcu(const struct net_device *dev)
+{
+	return l3mdev_master_ifindex_rcu(dev);
+}
+
+kuid_t shim_sock_net_uid(const struct net *net)
+{
+	return sock_net_uid(net, NULL);
+}
+
+struct sec_path *shim_skb_sec_path(const struct sk_buff *skb)
+{
+	return skb_sec_path(skb);
+}
+
+struct dst_entry *shim_skb_dst(const struct sk_buff *skb)
+{
+	return skb_dst(skb);
+}
+
+struct xfrm_state *shim_dst_xfrm(const struct dst_entry *dst)
+{
+	return dst_xfrm(dst);
+}
+
+struct dst_entry *shim_xfrm_dst_child(const struct dst_entry *dst)
+{
+	return xfrm_dst_child(dst);
+}

@@ -4,15 +4,23 @@
 #define OXTABLES_SHIM_H
 
 #include <linux/types.h>
+#include <linux/uidgid_types.h>
 
 struct cgroup;
+struct dst_entry;
+struct fib_result;
+struct flowi4;
+struct flowi6;
 struct genl_family;
 struct genl_info;
+struct in6_addr;
 struct net;
 struct net_device;
+struct sec_path;
 struct sk_buff;
 struct sock;
 struct user_namespace;
+struct xfrm_state;
 
 /* What a rule or policy counts on one CPU. Pointers to it are to per-CPU memory. */
 struct shim_counter {
@@ -59,5 +67,14 @@ bool shim_nf_bridge_info_exists(const struct sk_buff *skb);
 struct net_device *shim_nf_bridge_get_physindev(const struct sk_buff *skb, struct net *net);
 struct net_device *shim_nf_bridge_get_physoutdev(const struct sk_buff *skb);
 #endif
+int shim_fib_lookup(struct net *net, struct flowi4 *flow, struct fib_result *result);
+int shim_nf_ip6_route(struct net *net, struct dst_entry **dst, struct flowi6 *flow);
+bool shim_ipv6_anycast_destination(const struct dst_entry *dst, const struct in6_addr *address);
+int shim_l3mdev_master_ifindex_rcu(const struct net_device *dev);
+kuid_t shim_sock_net_uid(const struct net *net);
+struct sec_path *shim_skb_sec_path(const struct sk_buff *skb);
+struct dst_entry *shim_skb_dst(const struct sk_buff *skb);
+struct xfrm_state *shim_dst_xfrm(const struct dst_entry *dst);
+struct dst_entry *shim_xfrm_dst_child(const struct dst_entry *dst);
 
 #endif

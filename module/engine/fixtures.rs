@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What tests are made of: packets, rulesets of a few lines, and an environment that remembers.
 
-use super::packet::{DeviceName, DropReason, Family, Flat, Hook, Metadata};
-use super::rules::matches::Outcome;
+use super::packet::{parse_v4, parse_v6, DeviceName, DropReason, Family, Flat, Hook, Metadata};
+use super::rules::matches::{Matcher, Outcome};
 use super::rules::model::Matches;
 use super::rules::targets::Effect;
 use super::rules::trace::{Met, Next, Step};
@@ -151,6 +151,16 @@ pub(crate) fn asked(family: Family, item: Match, bytes: &[u8], metadata: Metadat
         Verdict::Drop(reason) => Outcome::Drop(reason),
         _ => Outcome::No,
     }
+}
+
+/// What a match says of a packet of which more is known than its bytes.
+pub(crate) fn holds_of(family: Family, item: &impl Matcher, packet: &Flat<'_>) -> Outcome {
+    let input = packet.at(Hook::PreRouting);
+    let outcome = match family {
+        Family::V4 => parse_v4(&input, false).map(|packet| item.test(&packet.body)),
+        Family::V6 => parse_v6(&input, false).map(|packet| item.test(&packet.body)),
+    };
+    outcome.unwrap_or_else(Outcome::Drop)
 }
 
 /// Remembers what a walk did.

@@ -6,6 +6,7 @@
 #![cfg_attr(not(MODULE), forbid(unsafe_code))]
 
 pub mod bpf;
+pub mod calendar;
 #[cfg(any(test, CONFIG_KUNIT))]
 pub(crate) mod fixtures;
 pub mod packet;

@@ -4,17 +4,21 @@
 #[cfg(CONFIG_AUDIT)]
 use super::audit;
 use super::bindings;
+use super::clock;
 use super::genl;
 use super::log;
 use super::metadata;
 use super::namespace::Namespace;
 use super::queue;
 use super::rcu::Reader;
+use super::routes;
 use super::ruleset::Ruleset;
 use super::skb::{self, Packet};
+use super::transforms;
 use crate::alloc::{KBox, GFP_KERNEL};
 use crate::engine::packet::{
-    Bridge, ControlGroup, DeviceName, Family, Frame, Hook, Input, PacketType, Socket, Source,
+    AddressTypes, Answer, Bridge, Clock, ControlGroup, DeviceName, Direction, Family, Frame, Hook,
+    Input, Interface, PacketType, Socket, Source, Transform, WayBack,
 };
 use crate::engine::rules::targets::Effect;
 use crate::engine::rules::trace::Step;
@@ -22,6 +26,7 @@ use crate::engine::rules::{Env, Program, Verdict};
 use crate::engine::text::Name;
 use crate::uapi::range::Range;
 use crate::uapi::trace::{Head, Trace};
+use core::net::IpAddr;
 use core::ptr::NonNull;
 use kernel::error::{to_result, Result};
 use kernel::ffi::{c_int, c_uint, c_void};
@@ -311,6 +316,34 @@ impl Source for Seen<'_, '_> {
 
     fn bridge(&self) -> Option<Bridge> {
         metadata::bridge(self.packet, self.state)
+    }
+
+    fn clock(&self) -> Clock {
+        clock::now()
+    }
+
+    fn address_types(&self, address: IpAddr, interface: Option<Interface>) -> AddressTypes {
+        let device = match interface {
+            None => core::ptr::null(),
+            Some(Interface::Input) => self.state.in_.cast_const(),
+            Some(Interface::Output) => self.state.out.cast_const(),
+        };
+        // SAFETY: The devices that a hook is told of stay during the call.
+        unsafe { routes::address_types(self.state.net, address, device) }
+    }
+
+    fn looped_back(&self) -> bool {
+        // SAFETY: As above.
+        unsafe { routes::looped_back(self.packet, self.state.in_) }
+    }
+
+    fn way_back(&self, answer: &Answer) -> WayBack {
+        // SAFETY: As above.
+        unsafe { routes::way_back(self.state.net, self.packet, self.state.in_, answer) }
+    }
+
+    fn transform(&self, direction: Direction, index: usize) -> Option<Transform> {
+        transforms::transform(self.packet, direction, index)
     }
 }
 

@@ -56,6 +56,7 @@ impl Machine for Here {
                 cfg!(CONFIG_BRIDGE_NETFILTER) && bridges_call_netfilter(),
                 "physdev needs br_netfilter",
             ),
+            Fact::Ipsec => (cfg!(CONFIG_XFRM), "kernel without CONFIG_XFRM"),
         };
         can.then_some(()).ok_or(otherwise)
     }

@@ -15,6 +15,7 @@
 #[cfg(CONFIG_AUDIT)]
 mod audit;
 mod bindings;
+mod clock;
 pub(crate) mod genl;
 mod hook;
 mod log;
@@ -27,11 +28,13 @@ mod queue;
 mod rcu;
 mod refusal;
 mod reject;
+mod routes;
 mod ruleset;
 mod skb;
 mod staging;
 mod symbol;
 mod tee;
+mod transforms;
 mod usage;
 
 use kernel::str::{CStr, CStrExt as _};

@@ -9,14 +9,19 @@ mod ipv4;
 mod ipv6;
 mod metadata;
 mod network;
+mod routes;
+mod transforms;
 
 pub use ipv4::parse as parse_v4;
 pub use ipv6::parse as parse_v6;
 pub use ipv6::{Extension, V6};
 pub use metadata::{Bridge, ControlGroup, Frame, Metadata, Opener, PacketType, Socket};
+pub use routes::{AddressTypes, Answer, Interface, Routes, WayBack};
+pub use transforms::{Direction, Transform, Transforms};
 
 use super::text::Str;
 use crate::uapi::range::Range;
+use core::net::IpAddr;
 
 /// An address family, with the number that netfilter gives it (NFPROTO_*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,8 +131,12 @@ pub mod protocol {
     pub const DCCP: u8 = 33;
     /// Encapsulating Security Payload (RFC 4303).
     pub const ESP: u8 = 50;
+    /// Authentication Header (RFC 4302).
+    pub const AH: u8 = 51;
     /// ICMP for IPv6 (RFC 4443).
     pub const ICMPV6: u8 = 58;
+    /// IP Payload Compression (RFC 3173).
+    pub const COMP: u8 = 108;
     /// Stream Control Transmission Protocol (RFC 9260).
     pub const SCTP: u8 = 132;
     /// The mobility header of Mobile IPv6 (RFC 6275).
@@ -261,6 +270,32 @@ pub trait Source {
 
     /// The bridge that the packet goes through or came in by.
     fn bridge(&self) -> Option<Bridge>;
+
+    /// The time, as it is while the question is asked.
+    fn clock(&self) -> Clock;
+
+    /// What an address is to this machine: seen by one interface of the packet only, or by all. Of IPv4 that is one
+    /// type; of IPv6 it is those that depend on the route (local, anycast, unreachable), as many as there are.
+    fn address_types(&self, address: IpAddr, interface: Option<Interface>) -> AddressTypes;
+
+    /// Whether the packet never left this machine: it came in by a loopback interface, or is a copy of what this
+    /// machine sent to a group.
+    fn looped_back(&self) -> bool;
+
+    /// Where an answer would go.
+    fn way_back(&self, answer: &Answer) -> WayBack;
+
+    /// A transform of IPsec that was undone, counted from the last one, or that will be done, counted from the next.
+    fn transform(&self, direction: Direction, index: usize) -> Option<Transform>;
+}
+
+/// A time, and what makes it the time of day of a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Seconds since the beginning of 1970 in UTC, leap seconds not counted.
+    pub seconds: i64,
+    /// How many minutes the kernel's time zone is west of Greenwich.
+    pub minutes_west: i32,
 }
 
 /// A packet that lies in one piece, and that no network stack knows of.
@@ -274,6 +309,12 @@ pub struct Flat<'a> {
     pub output: DeviceName,
     /// What a network stack would know of it.
     pub metadata: Metadata<'a>,
+    /// When it is seen.
+    pub clock: Clock,
+    /// What the routes say of its addresses.
+    pub routes: Routes<'a>,
+    /// What IPsec does with it.
+    pub transforms: Transforms<'a>,
 }
 
 impl Flat<'_> {
@@ -354,6 +395,26 @@ impl Source for Flat<'_> {
 
     fn bridge(&self) -> Option<Bridge> {
         self.metadata.bridge
+    }
+
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn address_types(&self, address: IpAddr, interface: Option<Interface>) -> AddressTypes {
+        self.routes.types(address, interface)
+    }
+
+    fn looped_back(&self) -> bool {
+        self.routes.looped_back
+    }
+
+    fn way_back(&self, answer: &Answer) -> WayBack {
+        self.routes.way_back(answer)
+    }
+
+    fn transform(&self, direction: Direction, index: usize) -> Option<Transform> {
+        self.transforms.get(direction, index)
     }
 }
 

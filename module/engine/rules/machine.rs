@@ -19,6 +19,8 @@ pub enum Fact {
     Opener,
     /// The bridge that a packet goes through.
     Bridge,
+    /// What IPsec does with a packet.
+    Ipsec,
 }
 
 /// The machine that a ruleset is compiled for.

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The time of day.
+
+use super::bindings;
+use crate::engine::packet::Clock;
+
+/// The time now, and the zone that `settimeofday` told the kernel.
+pub(super) fn now() -> Clock {
+    // SAFETY: The clock may be read in any context.
+    let seconds = unsafe { bindings::ktime_get_real_seconds() };
+    let zone = &raw const bindings::sys_tz;
+    // SAFETY: The variable is always there. It may change at the same time, and either number is then read as it
+    // was or as it is.
+    let zone = unsafe { zone.read_volatile() };
+    Clock {
+        seconds,
+        minutes_west: zone.tz_minuteswest,
+    }
+}

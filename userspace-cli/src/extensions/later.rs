@@ -13,7 +13,6 @@ const SOCKETS: &str = "needs a lookup of sockets";
 
 /// Matches: the name, and why it is not there.
 pub static LATER_MATCHES: &[(&str, &str)] = &[
-    ("addrtype", UNWRITTEN),
     ("cluster", CONNTRACK),
     ("connbytes", CONNTRACK),
     ("connlabel", CONNTRACK),
@@ -27,17 +26,14 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("limit", UNWRITTEN),
     ("nfacct", "needs accounting objects"),
     ("osf", "needs fingerprints of operating systems"),
-    ("policy", UNWRITTEN),
     ("quota", UNWRITTEN),
     ("rateest", ESTIMATORS),
     ("recent", "needs lists of addresses seen"),
-    ("rpfilter", UNWRITTEN),
     ("set", SETS),
     ("socket", SOCKETS),
     ("srh", UNWRITTEN),
     ("state", CONNTRACK),
     ("statistic", UNWRITTEN),
-    ("time", UNWRITTEN),
 ];
 
 /// The same of targets.

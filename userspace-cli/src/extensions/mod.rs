@@ -6,6 +6,7 @@
 //! that were given into the engine's type, and that type back into options; what text, JSON and lists look
 //! like is not its business. To add one, write the file and name it in the registry below.
 
+mod addrtype;
 mod ah;
 mod audit;
 mod bpf;
@@ -37,10 +38,12 @@ pub mod numbers;
 mod owner;
 mod physdev;
 mod pkttype;
+mod policy;
 mod ports;
 mod ranges;
 mod realm;
 mod reject;
+mod rpfilter;
 mod rt;
 mod sctp;
 mod spi;
@@ -48,6 +51,7 @@ mod string;
 mod tcp;
 mod tcpmss;
 mod tee;
+mod time;
 mod tos;
 mod ttl;
 mod u32;
@@ -73,6 +77,8 @@ pub struct Opt {
     pub values: &'static [&'static str],
     /// Whether `!` may stand before it.
     pub negatable: bool,
+    /// Whether it begins a new part, for which all options can be given again.
+    pub separates: bool,
     /// What it asks or does, in one line.
     pub help: &'static str,
 }
@@ -91,6 +97,7 @@ impl Opt {
             short: None,
             values,
             negatable: true,
+            separates: false,
             help,
         }
     }
@@ -107,6 +114,7 @@ impl Opt {
             short: None,
             values,
             negatable: false,
+            separates: false,
             help,
         }
     }
@@ -180,7 +188,7 @@ impl Given {
     }
 }
 
-/// The options given to a match or target, each at most once.
+/// The options given to a match or target, each at most once, or once in each part where one of them separates parts.
 #[derive(Debug)]
 pub struct Options<'a> {
     /// The family of the rule.
@@ -398,6 +406,10 @@ registry! {
         Cgroup matches::Cgroup,
         Owner matches::Owner,
         Physdev matches::Physdev,
+        Policy matches::Policy,
+        Addrtype matches::Addrtype,
+        Rpfilter matches::Rpfilter,
+        Time matches::Time,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

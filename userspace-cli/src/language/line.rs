@@ -251,7 +251,9 @@ impl Reader<'_> {
         let Some(place) = place else {
             return Err(self.unknown(name, word.span));
         };
-        if let Some(first) = place.iter().find(|first| first.option.name == option.name) {
+        let part = place.rsplit(|given| given.option.separates).next();
+        let mut part = part.unwrap_or_default().iter();
+        if let Some(first) = part.find(|first| first.option.name == option.name) {
             return Err(twice(&format!("--{}", first.option.name), given.span));
         }
         place.push(given);

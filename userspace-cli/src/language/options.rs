@@ -71,6 +71,7 @@ const fn base(
         short: Some(short),
         values,
         negatable,
+        separates: false,
         help,
     }
 }
@@ -111,7 +112,7 @@ pub static BASE: &[Opt] = &[
     ),
     base(
         "protocol",
-        &["proto"],
+        &[],
         'p',
         &["PROTOCOL"],
         true,

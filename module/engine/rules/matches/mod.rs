@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The matches: what a rule can ask of a packet. One file each; to add one, see docs/extending.md.
 
+mod addrtype;
 mod ah;
 mod bpf;
 mod cgroup;
@@ -26,18 +27,22 @@ mod options;
 mod owner;
 mod physdev;
 mod pkttype;
+mod policy;
 mod ports;
 mod realm;
+mod rpfilter;
 mod rt;
 mod sctp;
 mod string;
 mod tcp;
 mod tcpmss;
+mod time;
 mod tos;
 mod ttl;
 mod u32;
 mod udp;
 
+pub use addrtype::Addrtype;
 pub use ah::Ah;
 pub use bpf::Bpf;
 pub use cgroup::{Cgroup, ControlGroupPath};
@@ -62,13 +67,16 @@ pub use multiport::{Multiport, Ports, Side};
 pub use owner::Owner;
 pub use physdev::Physdev;
 pub use pkttype::Pkttype;
+pub use policy::{Element, Elements, Mode, Policy};
 pub use ports::{PortPair, PortRange};
 pub use realm::Realm;
+pub use rpfilter::Rpfilter;
 pub use rt::{Hops, Rt};
 pub use sctp::{AllChunkFlags, ChunkFlags, ChunkMatch, ChunkTypes, Chunks, Sctp};
 pub use string::{Search, StringMatch};
 pub use tcp::{Tcp, TcpFlags};
 pub use tcpmss::TcpMss;
+pub use time::{Days, Daytime, Monthdays, Time, Weekdays};
 pub use tos::Tos;
 pub use ttl::{Comparison, Hl, Ttl};
 pub use u32::{Operation, Test, Tests, U32};
@@ -284,4 +292,12 @@ matches! {
     36 Owner "owner",
     /// Ports of a bridge.
     37 Physdev "physdev",
+    /// Whether and how IPsec handles the packet.
+    38 Policy "policy",
+    /// What the packet's addresses are to this machine.
+    39 Addrtype "addrtype",
+    /// Whether an answer would go back the way that the packet came.
+    40 Rpfilter "rpfilter",
+    /// When the packet is seen.
+    41 Time "time",
 }

@@ -5,10 +5,10 @@
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# How many references there are to the modules that REJECT and LOG use; iptables may hold some too.
+# How many references there are to the modules that targets use; iptables may hold some too.
 references() {
 	local module
-	for module in nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog; do
+	for module in nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog nfnetlink_log nf_dup_ipv6; do
 		cat "/sys/module/$module/refcnt" 2> /dev/null || echo 0
 	done
 }

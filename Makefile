@@ -57,7 +57,7 @@ vm: module cli ## Boot a VM and run CMD there as root, the module not loaded
 check: deps ## Check format and lints of all code and run the host's tests
 	@selftests/check
 
-bench: module cli ## Compare forwarding speed with no firewall, iptables and nft (production kernel)
+bench: module cli ## Compare speed and memory with no firewall, iptables and nft (production kernel)
 	@selftests/bench/run
 
 install: cli ## Install the command, and the module for the running kernel or KDIR (root)

@@ -401,11 +401,17 @@ fn line<A: FromIp>(
         }
     };
 
-    more.input = rule.input.map(DevicePattern::new);
-    more.output = rule.output.map(DevicePattern::new);
     more.fragment = rule.fragment.map(|fragment| !fragment.not);
-    if more.input.is_some() || more.output.is_some() || more.fragment.is_some() {
+    if more.fragment.is_some() {
         asks |= ask::MORE;
+    }
+    let devices = number(rules.devices.len())?;
+    for (device, bit) in [(rule.input, ask::INPUT), (rule.output, ask::OUTPUT)] {
+        if let Some(device) = device {
+            asks |= bit;
+            let pattern = DevicePattern::new(device);
+            rules.devices.push(pattern, GFP_KERNEL)?;
+        }
     }
 
     let mut ports = PortPair::default();
@@ -482,6 +488,7 @@ fn line<A: FromIp>(
         asks,
         match_count,
         matches: number(matches)?,
+        devices,
         more: more_index,
         slot,
         action,

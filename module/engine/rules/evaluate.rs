@@ -11,7 +11,7 @@ use super::model::Policy;
 use super::program::{Entrance, Program, Rules, MAX_DEPTH};
 use super::targets::{Effect, Nfqueue, Reject};
 use super::trace::{self, Event, Step};
-use crate::engine::packet::{self, DropReason, Family, Input, Packet, Ports, V6};
+use crate::engine::packet::{self, DeviceName, DropReason, Family, Input, Packet, Ports, V6};
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +80,13 @@ fn tables<A: Address>(rules: &Rules<A>, packet: &mut Packet<'_, A>, env: &mut im
     let Some(entrances) = rules.hooks.get(packet.body.hook() as usize) else {
         return Verdict::Accept;
     };
+    let devices = if rules.devices.is_empty() {
+        [DeviceName::default(); 2]
+    } else {
+        [packet.body.input(), packet.body.output()]
+    };
     for entrance in entrances {
-        let verdict = walk(rules, entrance, packet, env);
+        let verdict = walk(rules, entrance, packet, &devices, env);
         if verdict != Verdict::Accept {
             return verdict;
         }
@@ -135,11 +140,12 @@ fn tell<A>(env: &mut impl Env, rules: &Rules<A>, chain: u32, left: usize, event:
     }
 }
 
-/// Walks one table's chains from a built-in one on.
+/// Walks one table's chains from a built-in one on; `devices` are the packet's interfaces.
 fn walk<A: Address>(
     rules: &Rules<A>,
     entrance: &Entrance,
     packet: &mut Packet<'_, A>,
+    devices: &[DeviceName; 2],
     env: &mut impl Env,
 ) -> Verdict {
     // A packet that is whole and undamaged can be taken at its word, and most are. Where it has no ports the
@@ -175,22 +181,29 @@ fn walk<A: Address>(
         if line.quick.excludes_addresses(packet) {
             continue;
         }
-        if plain
-            && (line.quick.excludes_protocol(protocol)
-                || line.quick.excludes_ports(source, destination))
-        {
+        let asks = |what| line.asks & what != 0;
+        if asks(ask::INPUT | ask::OUTPUT) && line.excludes_devices(rules, devices) {
             continue;
         }
-        if !plain || line.asks & (ask::MORE | ask::MATCHES) != 0 {
-            match line.test(rules, packet) {
-                Outcome::No => continue,
-                Outcome::Yes => (),
-                Outcome::Drop(reason) => {
-                    if packet.body.traced {
-                        tell(env, rules, index, chain.len(), Event::Damaged(reason));
-                    }
-                    return Verdict::Drop(reason);
+        let outcome = if !plain {
+            line.test(rules, packet)
+        } else if line.quick.excludes_protocol(protocol)
+            || line.quick.excludes_ports(source, destination)
+        {
+            continue;
+        } else if asks(ask::MORE) {
+            line.test(rules, packet)
+        } else {
+            line.test_matches(rules, packet)
+        };
+        match outcome {
+            Outcome::No => continue,
+            Outcome::Yes => (),
+            Outcome::Drop(reason) => {
+                if packet.body.traced {
+                    tell(env, rules, index, chain.len(), Event::Damaged(reason));
                 }
+                return Verdict::Drop(reason);
             }
         }
         env.count(line.slot, packet.body.length());

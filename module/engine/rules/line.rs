@@ -117,6 +117,10 @@ pub(super) mod ask {
     pub(crate) const MORE: u8 = 1 << 2;
     /// There are matches.
     pub(crate) const MATCHES: u8 = 1 << 3;
+    /// The packet must have come in by an interface.
+    pub(crate) const INPUT: u8 = 1 << 4;
+    /// The packet must go out by an interface.
+    pub(crate) const OUTPUT: u8 = 1 << 5;
 }
 
 /// A rule as packets meet it.
@@ -128,6 +132,8 @@ pub(super) struct Line<A> {
     pub match_count: u8,
     /// The first match, by its index.
     pub matches: u32,
+    /// The index of the interfaces: of the input's, where it is asked for, and after it the output's.
+    pub devices: u32,
     /// The index of what is asked more.
     pub more: u32,
     /// The counters that a hit goes to.
@@ -189,7 +195,7 @@ fn device_mask(name: DeviceName, any_ending: bool) -> [u64; 2] {
     DeviceName::raw(mask).0
 }
 
-/// What few lines ask for: values to be excluded, interfaces, fragments.
+/// What few lines ask for: values to be excluded, fragments.
 #[derive(Default)]
 pub(super) struct More<A> {
     pub not_source: Option<Masked<A>>,
@@ -199,30 +205,40 @@ pub(super) struct More<A> {
     pub ports: PortPair,
     /// Whether the packet must be a fragment other than the first, or must not.
     pub fragment: Option<bool>,
-    pub input: Option<DevicePattern>,
-    pub output: Option<DevicePattern>,
 }
 
 impl<A: Address> More<A> {
-    /// Whether addresses or interfaces rule the packet out.
+    /// Whether addresses rule the packet out.
     fn excludes(&self, packet: &Packet<'_, A>) -> bool {
         self.not_source
             .is_some_and(|source| !source.excludes(packet.source))
             || self
                 .not_destination
                 .is_some_and(|destination| !destination.excludes(packet.destination))
-            || self
-                .input
-                .is_some_and(|device| device.excludes(packet.body.input()))
-            || self
-                .output
-                .is_some_and(|device| device.excludes(packet.body.output()))
     }
 }
 
 impl<A: Address> Line<A> {
-    /// Whether all holds of the packet that the line asks, when its addresses are not excluded. Not inlined:
-    /// the loop over lines is to be short, and what this needs kept out of it.
+    /// Whether the interfaces of a packet, the one that it came in by and the one that it goes out by, are not those
+    /// that the line asks for.
+    #[inline(always)]
+    pub(super) fn excludes_devices(
+        &self,
+        rules: &Rules<A>,
+        [input, output]: &[DeviceName; 2],
+    ) -> bool {
+        let mut index = self.devices as usize;
+        let mut excludes = |device: &DeviceName| {
+            let pattern = rules.devices.get(index);
+            index += 1;
+            pattern.is_none_or(|pattern| pattern.excludes(*device))
+        };
+        self.asks & ask::INPUT != 0 && excludes(input)
+            || self.asks & ask::OUTPUT != 0 && excludes(output)
+    }
+
+    /// Whether all holds of the packet that the line asks, when its addresses and interfaces are not excluded. Not
+    /// inlined: the loop over lines is to be short, and what this needs kept out of it.
     #[inline(never)]
     pub(super) fn test(&self, rules: &Rules<A>, packet: &Packet<'_, A>) -> Outcome {
         let asks = |what| self.asks & what != 0;
@@ -269,10 +285,30 @@ impl<A: Address> Line<A> {
                 return Outcome::No;
             }
         }
+        self.test_matches(rules, packet)
+    }
+
+    /// Whether the line's matches hold: all that is left to ask of a plain packet, where there is nothing more than
+    /// quick tests and interfaces. Most lines have one match at most, and most packets fail it.
+    #[inline(always)]
+    pub(super) fn test_matches(&self, rules: &Rules<A>, packet: &Packet<'_, A>) -> Outcome {
+        if self.asks & ask::MATCHES == 0 {
+            return Outcome::Yes;
+        }
+        let first = rules.matches.get(self.matches as usize);
+        match first.map_or(Outcome::No, |item| item.test(&packet.body)) {
+            Outcome::Yes if self.match_count > 1 => self.test_further_matches(rules, packet),
+            outcome => outcome,
+        }
+    }
+
+    /// Whether the line's matches behind the first hold. Not inlined, as above.
+    #[inline(never)]
+    fn test_further_matches(&self, rules: &Rules<A>, packet: &Packet<'_, A>) -> Outcome {
         let first = self.matches as usize;
         let matches = rules
             .matches
-            .get(first..first + usize::from(self.match_count));
+            .get(first + 1..first + usize::from(self.match_count));
         for item in matches.unwrap_or_default() {
             match item.test(&packet.body) {
                 Outcome::Yes => (),

@@ -7,7 +7,7 @@
 
 use core::ops::Range;
 
-use super::line::{Line, More};
+use super::line::{DevicePattern, Line, More};
 use super::matches::Match;
 use super::model::{Policy, Slot};
 use super::targets::Effect;
@@ -37,6 +37,7 @@ pub(super) struct Title {
 pub(super) struct Rules<A> {
     pub lines: KVVec<Line<A>>,
     pub matches: KVVec<Match>,
+    pub devices: KVVec<DevicePattern>,
     pub more: KVVec<More<A>>,
     pub effects: KVVec<Effect>,
     /// Each chain's run of lines.
@@ -56,6 +57,7 @@ impl<A> Rules<A> {
         Self {
             lines: KVVec::new(),
             matches: KVVec::new(),
+            devices: KVVec::new(),
             more: KVVec::new(),
             effects: KVVec::new(),
             chains: KVVec::new(),

@@ -152,6 +152,12 @@ pub trait Matcher: Sized {
     fn try_clone(&self) -> Result<Self, AllocError>;
 }
 
+/// See [`Matcher::test`]. Not inlined, so that a simple match does not save the registers that only another needs.
+#[inline(never)]
+fn test<T: Matcher>(item: &T, packet: &Body<'_>) -> Outcome {
+    item.test(packet)
+}
+
 /// Declares the enumeration of matches, and what it hands on to the one inside.
 macro_rules! matches {
     ($( $(#[$doc:meta])* $id:literal $variant:ident $attr:literal, )*) => {
@@ -185,11 +191,11 @@ macro_rules! matches {
                 }
             }
 
-            /// See [`Matcher::test`].
-            #[inline]
+            /// See [`Matcher::test`]. A call of the one function or another and nothing else, so that it is short.
+            #[inline(never)]
             pub fn test(&self, packet: &Body<'_>) -> Outcome {
                 match self {
-                    $( Self::$variant(inner) => inner.test(packet), )*
+                    $( Self::$variant(inner) => test(inner, packet), )*
                 }
             }
 

@@ -22,14 +22,14 @@ def rule(dice):
         low, high = sorted([dice.port(), dice.port()])
         return dice.pick(str(low), f"{low}:{high}", f":{high}", f"{low}:")
 
-    types = lambda: ",".join(dice.dice.sample(TYPES, 1 + dice.below(4)))
+    types = lambda: ",".join(dice.dice.sample(TYPES, 1 + dice.below(6)))
     return " ".join(
         [
             "-p dccp" + dice.pick("", " -m dccp"),
-            *dice.sometimes(0.3, lambda: f"{dice.no()}--{dice.pick('sport', 'source-port')} {ports()}"),
-            *dice.sometimes(0.3, lambda: f"{dice.no()}--{dice.pick('dport', 'destination-port')} {ports()}"),
+            *dice.sometimes(0.15, lambda: f"{dice.no()}--{dice.pick('sport', 'source-port')} {ports()}"),
+            *dice.sometimes(0.15, lambda: f"{dice.no()}--{dice.pick('dport', 'destination-port')} {ports()}"),
             *dice.sometimes(0.6, lambda: f"{dice.no()}--dccp-types {types()}"),
-            *dice.sometimes(0.4, lambda: f"{dice.no()}--dccp-option {dice.pick(1, 2, 32, 43, 255)}"),
+            *dice.sometimes(0.3, lambda: f"{dice.no()}--dccp-option {dice.pick(1, 2, 32, 43, 255)}"),
         ]
     )
 
@@ -42,7 +42,7 @@ def apart(text):
 def packet(dice):
     options = bytes.fromhex(dice.pick("", "01", "2b0401022000", "010102022b03ff", "ff", "2b00", "2bff", "20" * 12))
     protocol, data = dccp(
-        dice.below(16), options, dice.port(), dice.port(), dice.below(2), dice.pick(*[None] * 6, 3, 5, 7, 255)
+        dice.pick(*range(11), 15), options, dice.port(), dice.port(), dice.below(2), dice.pick(*[None] * 6, 3, 5, 7, 255)
     )
     if dice.chance(0.2):
         data = data[: dice.below(len(data) + 1)]

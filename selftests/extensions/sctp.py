@@ -29,13 +29,13 @@ def rule(dice):
 
     def chunks():
         some = dice.pick("ALL", "NONE", *[",".join({chunk().split(":")[0]: chunk() for _ in range(3)}.values())] * 8)
-        return f"{dice.no()}--chunk-types {dice.pick('any', 'all', 'only')} {some}"
+        return f"{dice.no()}--chunk-types {dice.pick('any', 'any', 'all', 'only')} {some}"
 
     return " ".join(
         [
             "-p sctp" + dice.pick("", " -m sctp"),
-            *dice.sometimes(0.3, lambda: f"{dice.no()}--{dice.pick('sport', 'source-port')} {ports()}"),
-            *dice.sometimes(0.3, lambda: f"{dice.no()}--{dice.pick('dport', 'destination-port')} {ports()}"),
+            *dice.sometimes(0.15, lambda: f"{dice.no()}--{dice.pick('sport', 'source-port')} {ports()}"),
+            *dice.sometimes(0.15, lambda: f"{dice.no()}--{dice.pick('dport', 'destination-port')} {ports()}"),
             *dice.sometimes(0.7, chunks),
         ]
     )

@@ -11,7 +11,7 @@ def option(size):
 
 
 def rule(dice):
-    return f"-p tcp {dice.pick('', '--syn ')}-m tcpmss {dice.no()}--mss {dice.range(*SIZES, end=65536)}"
+    return f"-p tcp {dice.pick('', '', '--syn ')}-m tcpmss {dice.no()}--mss {dice.range(*SIZES, end=65536)}"
 
 
 def packet(dice):

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/if_arp.h>
 #include <linux/kmod.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/net.h>
 #include <linux/netdevice.h>
@@ -17,6 +18,7 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 #include <linux/route.h>
+#include <linux/random.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/time.h>

@@ -7,4 +7,6 @@
 #[path = "host/alloc.rs"]
 pub mod alloc;
 pub mod engine;
+#[path = "host/sync.rs"]
+pub mod sync;
 pub mod uapi;

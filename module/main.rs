@@ -15,6 +15,12 @@ pub mod alloc {
     pub use kernel::sync::Arc;
 }
 
+/// What the engine remembers with; `host/sync.rs` is the same for programs on the host.
+pub mod sync {
+    pub use kernel::sync::atomic::ordering::Relaxed;
+    pub use kernel::sync::atomic::Atomic;
+}
+
 use core::borrow::Borrow;
 use glue::genl::Family;
 use glue::namespaces::Namespaces;

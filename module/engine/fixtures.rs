@@ -163,6 +163,29 @@ pub(crate) fn holds_of(family: Family, item: &impl Matcher, packet: &Flat<'_>) -
     outcome.unwrap_or_else(Outcome::Drop)
 }
 
+/// A filter table whose only rule drops what the match holds of.
+pub(crate) fn one(item: Match) -> Result<Program, Error> {
+    let mut matches = KVec::new();
+    matches.push(item, GFP_KERNEL).unwrap();
+    let rule = Rule {
+        matches: Matches(matches),
+        target: Target::Drop,
+        ..Rule::default()
+    };
+    program(Family::V4, [("INPUT", rule)])
+}
+
+/// Whether the match of [`one`] holds of a packet that is there at this time, with this chance.
+pub(crate) fn hits_at(program: &Program, monotonic: u64, random: u32) -> bool {
+    let packet = Flat {
+        monotonic,
+        random,
+        ..flat(TCP_V4)
+    };
+    let verdict = program.evaluate(Family::V4, &packet.at(Hook::LocalIn), &mut Seen::default());
+    verdict != Verdict::Accept
+}
+
 /// Remembers what a walk did.
 #[derive(Default)]
 pub(crate) struct Seen {

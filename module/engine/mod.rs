@@ -13,4 +13,5 @@ pub mod packet;
 pub mod rules;
 pub mod search;
 pub mod selftest;
+pub mod siphash;
 pub mod text;

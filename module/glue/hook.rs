@@ -345,6 +345,19 @@ impl Source for Seen<'_, '_> {
     fn transform(&self, direction: Direction, index: usize) -> Option<Transform> {
         transforms::transform(self.packet, direction, index)
     }
+
+    fn monotonic(&self) -> u64 {
+        // SAFETY: The function may be called in any context of a system that is not suspended, which
+        // filters no packets.
+        let now = unsafe { bindings::ktime_get() };
+        // Nanoseconds since the machine started.
+        now.unsigned_abs()
+    }
+
+    fn random(&self) -> u32 {
+        // SAFETY: The function has no requirement.
+        unsafe { bindings::get_random_u32() }
+    }
 }
 
 /// What rules do on a packet's way through them.

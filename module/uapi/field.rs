@@ -444,7 +444,8 @@ impl<T: Field> Field for Not<T> {
 
 /// Declares a structure whose fields are attributes of one set.
 ///
-/// Numbers begin at 2: 1 is `invert`, there in every set.
+/// Numbers begin at 2: 1 is `invert`, there in every set. After a `state` stands a field that is no attribute:
+/// what the structure gathers in use, which `new()` of its type makes when the structure is read.
 #[macro_export]
 macro_rules! wire {
     (
@@ -452,10 +453,12 @@ macro_rules! wire {
         pub struct $name:ident, $set:literal {
             $( $(#[$doc:meta])* $id:literal $field:ident: $type:ty, )*
         }
+        $( state { $(#[$state_doc:meta])* $state:ident: $state_type:ty } )?
     ) => {
         $(#[$meta])*
         pub struct $name {
             $( $(#[$doc])* pub $field: $type, )*
+            $( $(#[$state_doc])* pub $state: $state_type, )?
         }
 
         impl $crate::uapi::field::Wire for $name {
@@ -505,7 +508,10 @@ macro_rules! wire {
                         }
                     }
                 }
-                let decoded = Self { $( $field: inverted.complete($field, $id, owner)?, )* };
+                let decoded = Self {
+                    $( $field: inverted.complete($field, $id, owner)?, )*
+                    $( $state: <$state_type>::new()?, )?
+                };
                 inverted.finish()?;
                 Ok(decoded)
             }

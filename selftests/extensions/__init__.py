@@ -4,6 +4,8 @@
     FAMILIES        those it is for; both without it
     rule(dice)      a rule at random that uses it, its protocol and what else it needs included, without a target
                     (a target's: with `-j`)
+    printed(dice)   the same, where rules may be that time or chance decides by: only their text is compared; rule(dice)
+                    without it
     packet(dice)    a packet at random that such rules tell from others: a transport (protocol and bytes; None
                     for any), and what the IP header says beside the usual (see ip4 and ip6 in wire.py)
     apart(rule)     whether to keep a rule from iptables' packets, which it does not judge as ours; none without it

@@ -287,6 +287,13 @@ pub trait Source {
 
     /// A transform of IPsec that was undone, counted from the last one, or that will be done, counted from the next.
     fn transform(&self, direction: Direction, index: usize) -> Option<Transform>;
+
+    /// The time in nanoseconds since some moment before the first packet. It never goes back on one CPU; what
+    /// another one read last may be a little later.
+    fn monotonic(&self) -> u64;
+
+    /// A number at random, all equally likely, which nobody can foresee.
+    fn random(&self) -> u32;
 }
 
 /// A time, and what makes it the time of day of a place.
@@ -315,6 +322,10 @@ pub struct Flat<'a> {
     pub routes: Routes<'a>,
     /// What IPsec does with it.
     pub transforms: Transforms<'a>,
+    /// When it is there, in nanoseconds.
+    pub monotonic: u64,
+    /// What chance has in store for it.
+    pub random: u32,
 }
 
 impl Flat<'_> {
@@ -415,6 +426,14 @@ impl Source for Flat<'_> {
 
     fn transform(&self, direction: Direction, index: usize) -> Option<Transform> {
         self.transforms.get(direction, index)
+    }
+
+    fn monotonic(&self) -> u64 {
+        self.monotonic
+    }
+
+    fn random(&self) -> u32 {
+        self.random
     }
 }
 

@@ -8,13 +8,16 @@
 //! The model is what a person wrote and gets back; the program is the same in the form that a packet walks.
 //! Both are immutable once made, so the kernel publishes them with one pointer and readers take no lock.
 
+pub mod bucket;
 pub mod choice;
 pub mod compile;
 pub mod error;
 pub mod evaluate;
+mod inheritance;
 mod line;
 pub mod machine;
 pub mod matches;
+pub mod memory;
 pub mod model;
 pub mod program;
 pub mod targets;

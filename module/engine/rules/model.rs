@@ -241,6 +241,11 @@ impl Rule {
             .map(|protocol| protocol.value)
     }
 
+    /// Whether some match decides by the packets before.
+    pub fn remembers(&self) -> bool {
+        self.matches.0.iter().any(Match::remembers)
+    }
+
     /// A copy of the rule with another target.
     pub fn try_clone_with(&self, target: Target) -> Result<Self, AllocError> {
         let mut matches = KVec::with_capacity(self.matches.0.len(), GFP_KERNEL)?;

@@ -8,6 +8,7 @@
 //! their frames would add up to one.
 
 use super::error::{Error, Kind, Place};
+use super::inheritance;
 use super::model::{Base, Chain, Counters, Entry, Model, Policy, Rule, Slot, Table};
 use crate::alloc::{Arc, KBox, KVVec, GFP_KERNEL};
 use crate::engine::packet::{Family, Hook};
@@ -139,8 +140,9 @@ pub fn apply(model: &Model, ops: KVVec<Op>) -> Result<Model, (usize, Error)> {
     apply_within(MAX_WORK, model, ops)
 }
 
-fn apply_within(max_work: usize, model: &Model, ops: KVVec<Op>) -> Result<Model, (usize, Error)> {
-    let mut model = model.successor().map_err(|error| (0, error.into()))?;
+fn apply_within(max_work: usize, before: &Model, ops: KVVec<Op>) -> Result<Model, (usize, Error)> {
+    let mut model = before.successor().map_err(|error| (0, error.into()))?;
+    let count = ops.len();
     let mut work = 0usize;
     for (index, op) in ops.into_iter().enumerate() {
         work = work.saturating_add(cost(&model, &op));
@@ -150,6 +152,7 @@ fn apply_within(max_work: usize, model: &Model, ops: KVVec<Op>) -> Result<Model,
         }
         apply_one(&mut model, op).map_err(|error| (index, error))?;
     }
+    inheritance::settle(before, &mut model).map_err(|error| (count, error.into()))?;
     Ok(model)
 }
 

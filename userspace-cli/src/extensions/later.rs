@@ -23,17 +23,14 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("helper", CONNTRACK),
     ("ipcomp", UNWRITTEN),
     ("ipvs", "needs IPVS"),
-    ("limit", UNWRITTEN),
     ("nfacct", "needs accounting objects"),
     ("osf", "needs fingerprints of operating systems"),
-    ("quota", UNWRITTEN),
     ("rateest", ESTIMATORS),
     ("recent", "needs lists of addresses seen"),
     ("set", SETS),
     ("socket", SOCKETS),
     ("srh", UNWRITTEN),
     ("state", CONNTRACK),
-    ("statistic", UNWRITTEN),
 ];
 
 /// The same of targets.

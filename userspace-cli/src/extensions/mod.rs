@@ -26,6 +26,7 @@ mod ipv6_options;
 mod ipv6header;
 pub mod later;
 mod length;
+mod limit;
 mod log;
 mod mac;
 mod mark;
@@ -40,13 +41,16 @@ mod physdev;
 mod pkttype;
 mod policy;
 mod ports;
+mod quota;
 mod ranges;
+mod rates;
 mod realm;
 mod reject;
 mod rpfilter;
 mod rt;
 mod sctp;
 mod spi;
+mod statistic;
 mod string;
 mod tcp;
 mod tcpmss;
@@ -58,6 +62,7 @@ mod u32;
 mod udp;
 
 use oxtables_engine::engine::packet::Family;
+use oxtables_engine::engine::rules::memory::Memory;
 use oxtables_engine::engine::rules::{matches, targets, Match, Target};
 
 use crate::diagnostic::{Problem, Span};
@@ -207,6 +212,15 @@ impl<'a> Options<'a> {
     /// The option of this name, if it was given.
     pub fn get(&self, name: &str) -> Option<&'a Given> {
         self.given.iter().find(|given| given.option.name == name)
+    }
+
+    /// What a match remembers in the kernel; nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for it.
+    pub fn memory(&self) -> Result<Memory, Problem> {
+        Memory::new().map_err(|_| Problem::new(self.span, "there is not enough memory"))
     }
 
     /// The one option of several that exclude each other.
@@ -410,6 +424,9 @@ registry! {
         Addrtype matches::Addrtype,
         Rpfilter matches::Rpfilter,
         Time matches::Time,
+        Limit matches::Limit,
+        Quota matches::Quota,
+        Statistic matches::Statistic,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

@@ -30,12 +30,26 @@ pub fn parse(text: &[u8]) -> Option<u64> {
 ///
 /// When it is none, or too great; `what` says what it should have been.
 pub fn number<T: TryFrom<u64>>(token: &Token, max: u64, what: &str) -> Result<T, Problem> {
+    within(token, 0, max, what)
+}
+
+/// The number that a word is, from `min` to `max`.
+///
+/// # Errors
+///
+/// When it is none, or another one; `what` says what it should have been.
+pub fn within<T: TryFrom<u64>>(
+    token: &Token,
+    min: u64,
+    max: u64,
+    what: &str,
+) -> Result<T, Problem> {
     parse(&token.text)
-        .filter(|number| *number <= max)
+        .filter(|number| (min..=max).contains(number))
         .and_then(|number| T::try_from(number).ok())
         .ok_or_else(|| {
             Problem::new(token.span, format!("`{}` is not {what}", token.lossy()))
-                .expected(format!("a number from 0 to {max}"))
+                .expected(format!("a number from {min} to {max}"))
         })
 }
 

@@ -19,6 +19,7 @@ mod iprange;
 mod ipv6_options;
 mod ipv6header;
 mod length;
+mod limit;
 mod mac;
 mod mark;
 mod mh;
@@ -29,10 +30,12 @@ mod physdev;
 mod pkttype;
 mod policy;
 mod ports;
+mod quota;
 mod realm;
 mod rpfilter;
 mod rt;
 mod sctp;
+mod statistic;
 mod string;
 mod tcp;
 mod tcpmss;
@@ -60,6 +63,7 @@ pub use iprange::IpRange;
 pub use ipv6_options::{Dst, Hbh, HeaderOption, HeaderOptions};
 pub use ipv6header::{Headers, Ipv6Header};
 pub use length::Length;
+pub use limit::Limit;
 pub use mac::{Mac, MacAddress};
 pub use mark::{Mark, Masked};
 pub use mh::Mh;
@@ -69,10 +73,12 @@ pub use physdev::Physdev;
 pub use pkttype::Pkttype;
 pub use policy::{Element, Elements, Mode, Policy};
 pub use ports::{PortPair, PortRange};
+pub use quota::Quota;
 pub use realm::Realm;
 pub use rpfilter::Rpfilter;
 pub use rt::{Hops, Rt};
 pub use sctp::{AllChunkFlags, ChunkFlags, ChunkMatch, ChunkTypes, Chunks, Sctp};
+pub use statistic::Statistic;
 pub use string::{Search, StringMatch};
 pub use tcp::{Tcp, TcpFlags};
 pub use tcpmss::TcpMss;
@@ -148,7 +154,13 @@ pub trait Matcher: Sized {
     /// Whether the match, its ports included, holds of a packet.
     fn test(&self, packet: &Body<'_>) -> Outcome;
 
-    /// A copy of the match.
+    /// Whether what it says depends on the packets before. A rule that is loaded once more then goes on where
+    /// the one before it was.
+    fn remembers(&self) -> bool {
+        false
+    }
+
+    /// A copy of the match, which shares what it remembers.
     fn try_clone(&self) -> Result<Self, AllocError>;
 }
 
@@ -210,6 +222,13 @@ macro_rules! matches {
             pub fn asks(&self) -> bool {
                 match self {
                     $( Self::$variant(inner) => inner.asks(), )*
+                }
+            }
+
+            /// See [`Matcher::remembers`].
+            pub fn remembers(&self) -> bool {
+                match self {
+                    $( Self::$variant(inner) => inner.remembers(), )*
                 }
             }
 
@@ -306,4 +325,10 @@ matches! {
     40 Rpfilter "rpfilter",
     /// When the packet is seen.
     41 Time "time",
+    /// A rate of packets.
+    42 Limit "limit",
+    /// A number of bytes.
+    43 Quota "quota",
+    /// Some packets of all.
+    44 Statistic "statistic",
 }

@@ -47,7 +47,19 @@ impl Body<'_> {
         })
     }
 
+    #[inline]
     fn fixed<const N: usize>(&self, offset: usize) -> Result<[u8; N], DropReason> {
+        let rest = self.input.linear.get(offset..);
+        match rest.and_then(|rest| rest.first_chunk()) {
+            Some(bytes) => Ok(*bytes),
+            None => self.fixed_elsewhere(offset),
+        }
+    }
+
+    /// The same where the header does not lie in one piece, which is rare: apart, so that the usual way is short.
+    #[cold]
+    #[inline(never)]
+    fn fixed_elsewhere<const N: usize>(&self, offset: usize) -> Result<[u8; N], DropReason> {
         let mut buffer = [0; N];
         let bytes = self.header(offset, &mut buffer);
         bytes.copied().ok_or(DropReason::MalformedHeader)

@@ -2,6 +2,7 @@
 """What the tests know of each match and target, a file each; the file's name is the extension's.
 
     FAMILIES        those it is for; both without it
+    HOOKS           the built-in chains that may lead to its rules; all that filter has without it
     rule(dice)      a rule at random that uses it, its protocol and what else it needs included, without a target
                     (a target's: with `-j`)
     printed(dice)   the same, where rules may be that time or chance decides by: only their text is compared; rule(dice)
@@ -29,6 +30,11 @@ ALL = {name: importlib.import_module(f"extensions.{name}") for _, name, _ in pkg
 def families(name):
     """The families that a group of tests is for."""
     return getattr(ALL.get(name), "FAMILIES", (4, 6))
+
+
+def hooks(extension):
+    """The built-in chains that may lead to rules with an extension."""
+    return getattr(extension, "HOOKS", ("INPUT", "FORWARD", "OUTPUT"))
 
 
 def of(family):

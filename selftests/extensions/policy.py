@@ -3,6 +3,8 @@
 
 from case import *
 
+HOOKS = ("FORWARD",)
+
 
 def rule(dice):
     def element():

@@ -18,7 +18,7 @@ endif
 CARGO := $(or $(shell command -v cargo),cargo)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps kernel module cli run shell test vm check differ bench install clean
+.PHONY: help deps kernel module cli run shell test vm check differ fuzz bench install clean
 
 help: ## List the targets and the variables
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -27,6 +27,7 @@ help: ## List the targets and the variables
 	@echo "  RULES=FILE          the ruleset that run loads (examples/router.rules)"
 	@echo "  CMD='...'           the command that vm runs; without one vm is a shell, the module not loaded"
 	@echo "  SEED= COUNT=        what chance begins with in differ, and how many rulesets it tries (200)"
+	@echo "  TARGET= SECONDS=    which fuzzer fuzz runs (all), and how long (30 each)"
 	@echo "  KDIR=TREE           the configured kernel tree that module and install build for"
 	@echo "  KERNEL_VERSION=7.2  another of Debian's kernel sources; KERNEL_SRC=TREE any source tree"
 	@echo "  LLVM= RUSTC=        another toolchain; OXTABLES_CACHE=DIR another place for built kernels"
@@ -61,6 +62,9 @@ check: deps ## Check format and lints of all code and run the host's tests
 differ: module cli ## Show random packets to COUNT random rulesets in oxtables and in iptables; they agree
 	@OXTABLES_TIMEOUT=$(or $(OXTABLES_TIMEOUT),86400) qemu/boot $(KERNEL) \
 		'insmod "$$OXTABLES_KO" && selftests/differ "$(or $(SEED),$(shell date +%s))" $(or $(COUNT),200)'
+
+fuzz: deps ## Let a fuzzer (TARGET: packet, ruleset, netlink; all) run for SECONDS
+	@selftests/fuzz '$(or $(TARGET),all)' '$(or $(SECONDS),30)'
 
 bench: module cli ## Compare speed and memory with no firewall, iptables and nft (production kernel)
 	@selftests/bench/run

@@ -5,85 +5,14 @@
 #[path = "../../module/tests/generate/mod.rs"]
 mod generate;
 
-use oxtables::diagnostic::Source;
+mod walk;
+
 use oxtables::extensions::{self, About, Opt, MATCHES, TARGETS};
 use oxtables::language::options::{BASE, COMMANDS};
-use oxtables::language::plan::{plan, How};
-use oxtables::language::printer::{self, Which};
-use oxtables::language::ruleset;
-use oxtables::names::Names;
-use oxtables_engine::engine::packet::{DeviceName, Family, Flat, Hook};
-use oxtables_engine::engine::rules::targets::Effect;
-use oxtables_engine::engine::rules::trace::Step;
-use oxtables_engine::engine::rules::{Env, Model, Program, Verdict};
+use oxtables_engine::engine::packet::Family;
+use oxtables_engine::engine::rules::{Model, Program};
 use proptest::prelude::*;
-
-fn print(model: &Model) -> Vec<u8> {
-    printer::ruleset(model, Which::default(), true)
-}
-
-/// Reads a text into the rules that it stands for.
-fn read(text: &[u8], family: Option<Family>) -> Result<Model, String> {
-    let source = Source::new("test", text);
-    let told = |problem| {
-        let text = source.render(&problem);
-        // What is shown of a file must not depend on what is in it.
-        assert!(!text.is_empty());
-        text
-    };
-    let ruleset = ruleset::parse(&source, &Names::default(), family)
-        .map_err(|problems| problems.into_iter().map(told).collect::<String>())?;
-    let how = How {
-        keep: false,
-        counters: true,
-    };
-    let planned = plan(ruleset, &Model::default(), how);
-    planned.map(|plan| plan.result).map_err(told)
-}
-
-/// What a packet meets on its way.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Trace(Vec<String>);
-
-impl Env for Trace {
-    fn count(&mut self, slot: u32, bytes: u32) {
-        self.0.push(format!("slot {slot}, {bytes} bytes"));
-    }
-
-    fn effect(&mut self, effect: &Effect) {
-        self.0.push(format!("{effect:?}"));
-    }
-
-    fn set_mark(&mut self, mark: u32) {
-        self.0.push(format!("mark {mark}"));
-    }
-
-    fn set_traced(&mut self) {
-        self.0.push("traced".to_owned());
-    }
-
-    fn trace(&mut self, step: &Step<'_>) {
-        self.0.push(format!("{step:?}"));
-    }
-}
-
-fn judge(program: &Program, family: Family, hook: Hook, bytes: &[u8]) -> (Verdict, Trace) {
-    let device = |there: bool| {
-        let name: &[u8] = if there { b"eth0" } else { b"" };
-        DeviceName::from_text(name).unwrap()
-    };
-    let packet = Flat {
-        bytes,
-        input: device(hook.has_input()),
-        output: device(hook.has_output()),
-        ..Flat::default()
-    };
-    let mut trace = Trace::default();
-    (
-        program.evaluate(family, &packet.at(hook), &mut trace),
-        trace,
-    )
-}
+use walk::{judge, print, read};
 
 /// Rulesets that the kernel would take: what is generated may have a REJECT where none can be.
 fn accepted() -> impl Strategy<Value = Model> {
@@ -268,7 +197,7 @@ proptest! {
         let again = read(&print(&model), None).expect("what is printed can be read");
         let [model, again] = [model, again].map(|model| Program::compile(&model).ok().unwrap());
         for (family, hook, bytes) in packets {
-            let (wanted, found) = (judge(&model, family, hook, &bytes), judge(&again, family, hook, &bytes));
+            let (wanted, found) = (judge(&model, family, hook, &bytes, usize::MAX), judge(&again, family, hook, &bytes, usize::MAX));
             prop_assert_eq!(wanted, found);
         }
     }

@@ -28,7 +28,8 @@ def rule(dice):
         return dice.pick(str(low), f"{low}:{high}", f":{high}", f"{low}:")
 
     def chunks():
-        some = dice.pick("ALL", "NONE", *[",".join({chunk().split(":")[0]: chunk() for _ in range(3)}.values())] * 8)
+        several = {one.split(":")[0]: one for one in (chunk() for _ in range(3))}
+        some = dice.pick("ALL", "NONE", *[",".join(several.values())] * 8)
         return f"{dice.no()}--chunk-types {dice.pick('any', 'any', 'all', 'only')} {some}"
 
     return " ".join(

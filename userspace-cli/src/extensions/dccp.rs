@@ -9,8 +9,7 @@ use super::{numbers, ports, ranges, About, Extension, Opt, Options, Printed, Voc
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 
-/// The types of packets by their numbers (RFC 4340, section 5.1); iptables has a name for the first of the
-/// reserved ones too.
+/// The types of packets by their numbers (RFC 4340, section 5.1); iptables has a name for the reserved ones too.
 const TYPES: [&str; DccpTypes::COUNT as usize] = [
     "REQUEST", "RESPONSE", "DATA", "ACK", "DATAACK", "CLOSEREQ", "CLOSE", "RESET", "SYNC",
     "SYNCACK", "INVALID",

@@ -21,7 +21,7 @@ const LONG_SEQUENCE: usize = 4;
 pub struct DccpTypes(u16);
 
 impl DccpTypes {
-    /// How many types can be asked for: those of the RFC from 0 on, and the first of the reserved ones.
+    /// How many types can be asked for: those of the RFC from 0 on, and all reserved ones as one.
     pub const COUNT: u8 = 11;
 
     /// These and the type of this number; `None` when that can't be asked for.
@@ -31,7 +31,7 @@ impl DccpTypes {
 
     /// Whether the type is among them.
     pub fn contains(self, kind: u8) -> bool {
-        kind < Self::COUNT && self.0 & 1 << kind != 0
+        self.0 & 1 << kind.min(Self::COUNT - 1) != 0
     }
 }
 
@@ -216,10 +216,13 @@ mod tests {
                 assert!(test(types(kinds, not), REQUEST) == Outcome::from(hit != not));
             }
         }
-        // Type 15, which nobody can ask for.
-        let odd = Bytes::of(REQUEST).with(8, 0x1f);
-        for not in [false, true] {
-            assert!(test(types(&[0, 7, 10], not), &odd.0) == Outcome::from(not));
+        // Types 10, 11 and 15, which are reserved.
+        for kind in [10, 11, 15] {
+            let odd = Bytes::of(REQUEST).with(8, kind << 1);
+            for not in [false, true] {
+                assert!(test(types(&[0, 10], not), &odd.0) == Outcome::from(!not));
+                assert!(test(types(&[0, 7, 9], not), &odd.0) == Outcome::from(not));
+            }
         }
         assert!(DccpTypes::default().with(11).is_none());
     }

@@ -114,6 +114,13 @@ pub fn netlink(data: &[u8]) {
     decide_the_same(&model, &again);
 }
 
+/// Whether some rule remembers the packets before, so that the same packet can end otherwise when it comes again.
+fn remembers(model: &Model) -> bool {
+    let chains = model.tables.iter().flat_map(|table| &table.chains);
+    let mut entries = chains.flat_map(|chain| &chain.rules);
+    entries.any(|entry| entry.rule.remembers())
+}
+
 /// The first three bytes choose the ruleset, family and hook, and how much of the packet that follows lies in one piece;
 /// where the bytes lie must not matter.
 pub fn packet(data: &[u8]) {
@@ -127,7 +134,8 @@ pub fn packet(data: &[u8]) {
     let hook = Hook::ALL[usize::from(at / 2) % Hook::ALL.len()];
     PROGRAMS.with(|made| {
         let compiled = || {
-            let programs = seeds::models().filter_map(|model| Program::compile(&model).ok());
+            let models = seeds::models().filter(|model| !remembers(model));
+            let programs = models.filter_map(|model| Program::compile(&model).ok());
             programs.take(64).collect()
         };
         let programs = made.get_or_init(compiled);

@@ -70,7 +70,9 @@ pub(crate) fn flat(bytes: &[u8]) -> Flat<'_> {
     }
 }
 
-/// The operations that make a filter table with these rules.
+/// The operations that make a filter table with these rules. Not inlined, here as below, because the kernel's stack is
+/// small: rules that are made there should be gone from it before they are compiled.
+#[inline(never)]
 pub(crate) fn ops<const N: usize>(family: Family, rules: [(&str, Rule); N]) -> KVVec<Op> {
     let mut ops = KVVec::new();
     let mut push = |chain, action| {
@@ -129,6 +131,7 @@ pub(crate) fn holds(
 }
 
 /// What a match says of a packet of which more is known, at the first hook where it can be asked.
+#[inline(never)]
 pub(crate) fn asked(family: Family, item: Match, bytes: &[u8], metadata: Metadata<'_>) -> Outcome {
     let hook = [Hook::LocalIn, Hook::Forward, Hook::LocalOut]
         .into_iter()
@@ -176,6 +179,7 @@ pub(crate) fn one(item: Match) -> Result<Program, Error> {
 }
 
 /// Whether the match of [`one`] holds of a packet that is there at this time, with this chance.
+#[inline(never)]
 pub(crate) fn hits_at(program: &Program, monotonic: u64, random: u32) -> bool {
     let packet = Flat {
         monotonic,
@@ -226,6 +230,7 @@ impl Env for Seen {
 }
 
 /// What the filter table makes of a packet for this machine.
+#[inline(never)]
 pub(crate) fn judge(program: &Program, family: Family, bytes: &[u8]) -> (Verdict, Seen) {
     let mut seen = Seen::default();
     let verdict = program.evaluate(family, &flat(bytes).at(Hook::LocalIn), &mut seen);

@@ -37,7 +37,7 @@ impl Program {
     ///
     /// As above.
     pub fn compile_for(model: &Model, machine: &dyn Machine) -> Result<Self, Error> {
-        let mut program = Self::empty();
+        let mut program = Self::empty()?;
         let mut queues = Queues::default();
         for table in &model.tables {
             queues.pass(table, Graph::new(table)?.check()?)?;

@@ -46,8 +46,9 @@ pub trait Env {
 }
 
 impl Program {
-    /// Decides about a packet at a hook.
-    #[inline]
+    /// Decides about a packet at a hook. Inlined, walk and all: who calls it from a function for one family, as the
+    /// kernel's hooks do, gets that family's walk alone.
+    #[inline(always)]
     pub fn evaluate(&self, family: Family, input: &Input<'_>, env: &mut impl Env) -> Verdict {
         match family {
             Family::V4 => evaluate_v4(&self.v4, input, env),
@@ -56,9 +57,7 @@ impl Program {
     }
 }
 
-// Not inlined, so that a packet of one family does not carry the stack frame of the other's walk.
-
-#[inline(never)]
+#[inline(always)]
 fn evaluate_v4(rules: &Rules<u32>, input: &Input<'_>, env: &mut impl Env) -> Verdict {
     match packet::parse_v4(input, rules.ask_ports) {
         Ok(mut packet) => tables(rules, &mut packet, env),
@@ -66,7 +65,7 @@ fn evaluate_v4(rules: &Rules<u32>, input: &Input<'_>, env: &mut impl Env) -> Ver
     }
 }
 
-#[inline(never)]
+#[inline(always)]
 fn evaluate_v6(rules: &Rules<V6>, input: &Input<'_>, env: &mut impl Env) -> Verdict {
     match packet::parse_v6(input, rules.ask_ports) {
         Ok(mut packet) => tables(rules, &mut packet, env),
@@ -80,13 +79,8 @@ fn tables<A: Address>(rules: &Rules<A>, packet: &mut Packet<'_, A>, env: &mut im
     let Some(entrances) = rules.hooks.get(packet.body.hook() as usize) else {
         return Verdict::Accept;
     };
-    let devices = if rules.devices.is_empty() {
-        [DeviceName::default(); 2]
-    } else {
-        [packet.body.input(), packet.body.output()]
-    };
     for entrance in entrances {
-        let verdict = walk(rules, entrance, packet, &devices, env);
+        let verdict = walk(rules, entrance, packet, env);
         if verdict != Verdict::Accept {
             return verdict;
         }
@@ -130,22 +124,27 @@ impl<'a, A> Callers<'a, A> {
     }
 }
 
-/// Tells of a traced packet in a chain of which `left` lines are left. Not inlined, so that the walk of packets that
-/// are not traced does not carry what it needs.
+/// Tells of a traced packet in a chain of which the lines of `rest` are left. Not inlined, so that the walk of packets
+/// that are not traced does not carry what it needs; nor does that count lines.
 #[cold]
 #[inline(never)]
-fn tell<A>(env: &mut impl Env, rules: &Rules<A>, chain: u32, left: usize, event: Event) {
-    if let Some(step) = trace::step(rules, chain, left, event) {
+fn tell<A>(
+    env: &mut impl Env,
+    rules: &Rules<A>,
+    chain: u32,
+    rest: slice::Iter<'_, Line<A>>,
+    event: Event,
+) {
+    if let Some(step) = trace::step(rules, chain, rest.len(), event) {
         env.trace(&step);
     }
 }
 
-/// Walks one table's chains from a built-in one on; `devices` are the packet's interfaces.
+/// Walks one table's chains from a built-in one on.
 fn walk<A: Address>(
     rules: &Rules<A>,
     entrance: &Entrance,
     packet: &mut Packet<'_, A>,
-    devices: &[DeviceName; 2],
     env: &mut impl Env,
 ) -> Verdict {
     // A packet that is whole and undamaged can be taken at its word, and most are. Where it has no ports the
@@ -164,13 +163,16 @@ fn walk<A: Address>(
     };
     // Made by the first jump: most packets meet none, and it is not small.
     let mut callers: Option<Callers<'_, A>> = None;
+    // The interfaces, the one that the packet came in by and the one that it goes out by: read by the first line that
+    // asks for one.
+    let mut devices: Option<[DeviceName; 2]> = None;
     let mut index = entrance.chain;
     let mut chain = rules.chain(index).iter();
     loop {
         let Some(line) = chain.next() else {
             let caller = callers.as_mut().and_then(Callers::pop);
             if packet.body.traced && index != entrance.chain {
-                tell(env, rules, index, 0, Event::End);
+                tell(env, rules, index, [].iter(), Event::End);
             }
             match caller {
                 Some((caller, rest)) => (index, chain) = (caller, rest),
@@ -182,8 +184,12 @@ fn walk<A: Address>(
             continue;
         }
         let asks = |what| line.asks & what != 0;
-        if asks(ask::INPUT | ask::OUTPUT) && line.excludes_devices(rules, devices) {
-            continue;
+        if asks(ask::INPUT | ask::OUTPUT) {
+            let devices =
+                devices.get_or_insert_with(|| [packet.body.input(), packet.body.output()]);
+            if line.excludes_devices(rules, devices) {
+                continue;
+            }
         }
         let outcome = if !plain {
             line.test(rules, packet)
@@ -201,14 +207,14 @@ fn walk<A: Address>(
             Outcome::Yes => (),
             Outcome::Drop(reason) => {
                 if packet.body.traced {
-                    tell(env, rules, index, chain.len(), Event::Damaged(reason));
+                    tell(env, rules, index, chain, Event::Damaged(reason));
                 }
                 return Verdict::Drop(reason);
             }
         }
         env.count(line.slot, packet.body.length());
         if packet.body.traced {
-            tell(env, rules, index, chain.len(), Event::Rule(line.action));
+            tell(env, rules, index, chain.clone(), Event::Rule(line.action));
         }
         match line.action {
             Action::Continue => (),
@@ -245,7 +251,7 @@ fn walk<A: Address>(
     env.count(entrance.slot, packet.body.length());
     if packet.body.traced {
         let event = Event::Policy(entrance.policy);
-        tell(env, rules, entrance.chain, 0, event);
+        tell(env, rules, entrance.chain, [].iter(), event);
     }
     match entrance.policy {
         Policy::Accept => Verdict::Accept,

@@ -11,7 +11,7 @@ use super::line::{DevicePattern, Line, More};
 use super::matches::Match;
 use super::model::{Policy, Slot};
 use super::targets::Effect;
-use crate::alloc::{KVVec, KVec};
+use crate::alloc::{AllocError, KBox, KVVec, KVec, GFP_KERNEL};
 use crate::engine::packet::{Family, Hook, V6};
 use crate::engine::text::Name;
 
@@ -91,9 +91,12 @@ impl<A> Rules<A> {
 }
 
 /// A ruleset in the form that packets walk.
+///
+/// The rules of a family lie on the heap by themselves: a program moves through several functions of a commit, and the
+/// kernel's stack is small.
 pub struct Program {
-    pub(super) v4: Rules<u32>,
-    pub(super) v6: Rules<V6>,
+    pub(super) v4: KBox<Rules<u32>>,
+    pub(super) v6: KBox<Rules<V6>>,
     /// One slot a rule and a policy, in the order of the model: tables, in them chains, in them first the
     /// policy and then the rules.
     pub(super) slots: KVVec<Slot>,
@@ -101,12 +104,12 @@ pub struct Program {
 
 impl Program {
     /// A program without rules, which lets everything pass.
-    pub fn empty() -> Self {
-        Self {
-            v4: Rules::new(),
-            v6: Rules::new(),
+    pub fn empty() -> Result<Self, AllocError> {
+        Ok(Self {
+            v4: KBox::new(Rules::new(), GFP_KERNEL)?,
+            v6: KBox::new(Rules::new(), GFP_KERNEL)?,
             slots: KVVec::new(),
-        }
+        })
     }
 
     /// Whether packets of this family have to be shown at this hook: some chain there has a rule, or a

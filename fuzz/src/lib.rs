@@ -13,12 +13,12 @@ mod seeds;
 
 use std::cell::OnceCell;
 
+use generate::message;
 use oxtables_engine::alloc::KVVec;
 use oxtables_engine::engine::packet::{Family, Hook};
 use oxtables_engine::engine::rules::transaction::apply;
 use oxtables_engine::engine::rules::{Model, Program};
-use oxtables_engine::uapi::op::{decode_all, dump, Position};
-use oxtables_engine::uapi::Writer;
+use oxtables_engine::uapi::op::decode_all;
 use walk::{judge, print, read};
 
 /// Packets that rulesets are compared by: TCP, UDP with IP options, ICMP and a fragment; TCP, UDP behind extension
@@ -77,19 +77,6 @@ pub fn ruleset(data: &[u8]) {
         String::from_utf8_lossy(&printed)
     );
     decide_the_same(&model, &again);
-}
-
-fn message(model: &Model) -> Vec<u8> {
-    let (mut bytes, mut writer) = (Vec::new(), Writer::new(1 << 16));
-    let mut position = Position::default();
-    loop {
-        writer.clear();
-        let full = dump(model, &[], &mut position, &mut writer);
-        bytes.extend_from_slice(writer.bytes());
-        if full.is_ok() {
-            return bytes;
-        }
-    }
 }
 
 fn received(bytes: &[u8]) -> Option<Model> {

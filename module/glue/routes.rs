@@ -145,6 +145,7 @@ unsafe fn way_back_v4(
 #[cfg(CONFIG_IPV6)]
 mod v6 {
     use super::{bindings, field, flow, ptr, AddressTypes, Answer, IpAddr, Packet, WayBack};
+    use crate::glue::skb::device_index;
     use core::net::Ipv6Addr;
     use core::ptr::NonNull;
     use kernel::ffi::c_void;
@@ -186,14 +187,6 @@ mod v6 {
         }
     }
 
-    /// # Safety
-    ///
-    /// `device` points to a device that stays.
-    unsafe fn ifindex(device: *const bindings::net_device) -> i32 {
-        // SAFETY: The caller vouches for the device; `ifindex` is 32 bits wide.
-        unsafe { field(device.cast(), bindings::CONST_NET_DEVICE_IFINDEX) }
-    }
-
     fn be(address: Ipv6Addr) -> bindings::in6_addr {
         let mut to = bindings::in6_addr::default();
         to.in6_u.u6_addr8 = address.octets();
@@ -216,7 +209,7 @@ mod v6 {
         let mut types = AddressTypes::NONE;
         if !device.is_null() {
             // SAFETY: The caller vouches for the device.
-            flow.__fl_common.flowic_oif = unsafe { ifindex(device) };
+            flow.__fl_common.flowic_oif = unsafe { device_index(device) };
             // SAFETY: The namespace is that of a hook, the address ours, and the caller vouches for the device.
             if unsafe { bindings::ipv6_chk_addr(net, &address, device, 1) } != 0 {
                 types = AddressTypes::LOCAL;
@@ -261,7 +254,7 @@ mod v6 {
             return WayBack::None;
         };
         // SAFETY: The caller vouches for the device.
-        let ifindex = unsafe { ifindex(device) };
+        let ifindex = unsafe { device_index(device) };
         // SAFETY: As above.
         let mut common = unsafe { flow(net, device, answer) };
         common.flowic_proto = next;

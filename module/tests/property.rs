@@ -3,29 +3,15 @@
 
 mod generate;
 
+use generate::message;
 use oxtables_engine::alloc::{failing_after, KVVec, GFP_KERNEL};
 use oxtables_engine::engine::packet::{DeviceName, Family, Flat, Hook, Input};
 use oxtables_engine::engine::rules::targets::Effect;
 use oxtables_engine::engine::rules::trace::Step;
 use oxtables_engine::engine::rules::transaction::{apply, Op};
 use oxtables_engine::engine::rules::{Env, Kind, Model, Program, Verdict};
-use oxtables_engine::uapi::op::{decode_all, dump, Position};
-use oxtables_engine::uapi::Writer;
+use oxtables_engine::uapi::op::decode_all;
 use proptest::prelude::*;
-
-/// A message of all operations that build the model.
-fn message(model: &Model) -> Vec<u8> {
-    let (mut bytes, mut writer) = (Vec::new(), Writer::new(1 << 16));
-    let mut position = Position::default();
-    loop {
-        writer.clear();
-        let full = dump(model, &[], &mut position, &mut writer);
-        bytes.extend_from_slice(writer.bytes());
-        if full.is_ok() {
-            return bytes;
-        }
-    }
-}
 
 fn decode(bytes: &[u8]) -> KVVec<Op> {
     let mut ops = KVVec::new();

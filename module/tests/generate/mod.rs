@@ -20,6 +20,8 @@ use oxtables_engine::engine::rules::transaction::{apply, Action, Op, Own};
 use oxtables_engine::engine::rules::{Counters, Masked, Match, Model, Policy, Rule, Target};
 use oxtables_engine::engine::text::Name;
 use oxtables_engine::uapi::field::{Not, Text};
+use oxtables_engine::uapi::op::{dump, Position};
+use oxtables_engine::uapi::Writer;
 use proptest::option::of;
 use proptest::prelude::*;
 
@@ -346,6 +348,20 @@ pub(crate) fn model() -> impl Strategy<Value = Model> {
             }
             apply(&Model::default(), ops).expect("only what is allowed is generated")
         })
+}
+
+/// A message of all operations that build the model.
+pub(crate) fn message(model: &Model) -> Vec<u8> {
+    let (mut bytes, mut writer) = (Vec::new(), Writer::new(1 << 16));
+    let mut position = Position::default();
+    loop {
+        writer.clear();
+        let full = dump(model, &[], &mut position, &mut writer);
+        bytes.extend_from_slice(writer.bytes());
+        if full.is_ok() {
+            return bytes;
+        }
+    }
 }
 
 /// A transport header, with options where it is TCP's, and its protocol.

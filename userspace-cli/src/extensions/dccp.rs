@@ -46,18 +46,8 @@ impl Extension for Dccp {
         summary: "ports, packet types and options of DCCP",
         implied_by: &[protocol::DCCP],
         options: &[
-            Opt::negatable(
-                "sport",
-                &["source-port"],
-                &["PORT[:PORT]"],
-                "the source port, or a range of them",
-            ),
-            Opt::negatable(
-                "dport",
-                &["destination-port"],
-                &["PORT[:PORT]"],
-                "the destination port, or a range of them",
-            ),
+            ports::SOURCE,
+            ports::DESTINATION,
             Opt::negatable(
                 "dccp-types",
                 &[],

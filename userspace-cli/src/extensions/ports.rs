@@ -4,10 +4,26 @@
 use oxtables_engine::engine::rules::matches::PortRange;
 use oxtables_engine::uapi::field::Not;
 
-use super::{numbers, ranges, Options, Printed};
+use super::{numbers, ranges, Opt, Options, Printed};
 use crate::diagnostic::Problem;
 use crate::language::lexer::Token;
 use crate::names::Names;
+
+/// The option for the source port, the same for all protocols that have ports.
+pub const SOURCE: Opt = Opt::negatable(
+    "sport",
+    &["source-port"],
+    &["PORT[:PORT]"],
+    "the source port, or a range of them",
+);
+
+/// The option for the destination port.
+pub const DESTINATION: Opt = Opt::negatable(
+    "dport",
+    &["destination-port"],
+    &["PORT[:PORT]"],
+    "the destination port, or a range of them",
+);
 
 /// The port that a word names.
 fn port(token: &Token, names: &Names, protocol: Option<u8>) -> Result<u16, Problem> {

@@ -215,18 +215,8 @@ impl Extension for Sctp {
         summary: "ports and chunks of SCTP",
         implied_by: &[protocol::SCTP],
         options: &[
-            Opt::negatable(
-                "sport",
-                &["source-port"],
-                &["PORT[:PORT]"],
-                "the source port, or a range of them",
-            ),
-            Opt::negatable(
-                "dport",
-                &["destination-port"],
-                &["PORT[:PORT]"],
-                "the destination port, or a range of them",
-            ),
+            ports::SOURCE,
+            ports::DESTINATION,
             Opt::negatable(
                 "chunk-types",
                 &[],

@@ -69,18 +69,8 @@ impl Extension for Tcp {
         summary: "ports, flags and options of TCP",
         implied_by: &[protocol::TCP],
         options: &[
-            Opt::negatable(
-                "sport",
-                &["source-port"],
-                &["PORT[:PORT]"],
-                "the source port, or a range of them",
-            ),
-            Opt::negatable(
-                "dport",
-                &["destination-port"],
-                &["PORT[:PORT]"],
-                "the destination port, or a range of them",
-            ),
+            ports::SOURCE,
+            ports::DESTINATION,
             Opt::negatable(
                 "tcp-option",
                 &[],

@@ -4,7 +4,7 @@
 use oxtables_engine::engine::packet::{protocol, Family};
 use oxtables_engine::engine::rules::matches::Udp;
 
-use super::{ports, About, Extension, Opt, Options, Printed};
+use super::{ports, About, Extension, Options, Printed};
 use crate::diagnostic::Problem;
 
 impl Extension for Udp {
@@ -12,20 +12,7 @@ impl Extension for Udp {
         name: "udp",
         summary: "ports of UDP and UDP-Lite",
         implied_by: &[protocol::UDP, protocol::UDPLITE],
-        options: &[
-            Opt::negatable(
-                "sport",
-                &["source-port"],
-                &["PORT[:PORT]"],
-                "the source port, or a range of them",
-            ),
-            Opt::negatable(
-                "dport",
-                &["destination-port"],
-                &["PORT[:PORT]"],
-                "the destination port, or a range of them",
-            ),
-        ],
+        options: &[ports::SOURCE, ports::DESTINATION],
         ..About::NONE
     };
 

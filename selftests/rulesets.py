@@ -56,7 +56,10 @@ def text(family, rulesets):
     return "\n".join(
         [
             "*filter",
-            *(f":{chain} DROP [0:0]" for chain in ("INPUT", "FORWARD", "OUTPUT")),
+            # Where no rule leads from OUTPUT, answers are let out.
+            ":INPUT DROP [0:0]",
+            ":FORWARD DROP [0:0]",
+            ":OUTPUT ACCEPT [0:0]",
             *heads,
             f"-A FORWARD -s {'10.6.0.1' if family == 4 else 'fd00:6::1'} -j ACCEPT",
             *jumps,

@@ -3,6 +3,8 @@
 
 from case import *
 
+HOOKS = ("FORWARD",)
+
 
 def group(dice):
     # iptables-save prints a name for the whole number 0.

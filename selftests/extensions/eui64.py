@@ -3,6 +3,7 @@
 
 from case import *
 
+HOOKS = ("INPUT", "FORWARD")
 FAMILIES = (6,)
 
 

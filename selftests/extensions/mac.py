@@ -3,6 +3,8 @@
 
 from case import *
 
+HOOKS = ("INPUT", "FORWARD")
+
 
 def rule(dice):
     address = ":".join(f"{dice.below(4):x}" for _ in range(6))

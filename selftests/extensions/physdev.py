@@ -3,6 +3,8 @@
 
 from case import *
 
+HOOKS = ("INPUT", "FORWARD")
+
 
 def rule(dice):
     port = lambda: dice.pick("p0", "p1", "p+", "+", "a-long-name.123")

@@ -8,8 +8,9 @@ pub mod uapi;
 
 /// What the engine allocates with; `host/alloc.rs` is the same for programs on the host.
 pub mod alloc {
-    /// Memory that a ruleset takes is charged to whoever loads it.
+    /// Nobody in particular pays for what packets make us keep; whoever uses this bounds it.
     pub use kernel::alloc::flags::GFP_ATOMIC;
+    /// Memory that a ruleset takes is charged to whoever loads it.
     pub use kernel::alloc::flags::GFP_KERNEL_ACCOUNT as GFP_KERNEL;
     pub use kernel::alloc::{AllocError, KBox, KVVec, KVec};
     pub use kernel::sync::Arc;
@@ -17,8 +18,10 @@ pub mod alloc {
 
 /// What the engine remembers with; `host/sync.rs` is the same for programs on the host.
 pub mod sync {
+    pub use crate::glue::lock::PacketLock;
     pub use kernel::sync::atomic::ordering::Relaxed;
     pub use kernel::sync::atomic::Atomic;
+    pub use kernel::sync::SetOnce;
 }
 
 use core::borrow::Borrow;

@@ -2,6 +2,7 @@
 /*
  * Inline functions, macros and bit fields of the kernel that Rust can't use: one line each, and no decision.
  */
+#include <linux/bottom_half.h>
 #include <linux/cgroup.h>
 #include <linux/cpumask.h>
 #include <linux/cred.h>
@@ -65,6 +66,16 @@ struct shim_counter shim_counter_read(const struct shim_counter *counters, size_
 void *shim_net_generic(const struct net *net, unsigned int id)
 {
 	return net_generic(net, id);
+}
+
+void shim_local_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+void shim_local_bh_enable(void)
+{
+	local_bh_enable();
 }
 
 bool shim_try_module_get(void)

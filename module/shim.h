@@ -33,6 +33,8 @@ void shim_counters_free(struct shim_counter *counters);
 void shim_count(struct shim_counter *counters, size_t index, u32 bytes);
 struct shim_counter shim_counter_read(const struct shim_counter *counters, size_t index, unsigned int cpu);
 void *shim_net_generic(const struct net *net, unsigned int id);
+void shim_local_bh_disable(void);
+void shim_local_bh_enable(void);
 bool shim_try_module_get(void);
 void shim_module_put(void);
 struct sk_buff *shim_genlmsg_new(size_t payload, gfp_t flags);

@@ -18,6 +18,7 @@ mod bindings;
 mod clock;
 pub(crate) mod genl;
 mod hook;
+pub(crate) mod lock;
 mod log;
 mod machine;
 mod metadata;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel's atomics on the host: the same names and signatures over `std`, as far as the engine uses them.
+//! The kernel's atomics and locks on the host: the same names and signatures over `std`, as far as the engine uses them.
 
 use std::sync::atomic::{self, AtomicU64};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::alloc::AllocError;
 
 /// How the accesses to other memory may be ordered around one.
 pub trait Ordering {
@@ -51,5 +54,50 @@ impl Atomic<u64> {
     pub fn cmpxchg<O: Ordering>(&self, old: u64, new: u64, _: O) -> Result<u64, u64> {
         self.0
             .compare_exchange(old, new, O::STD, atomic::Ordering::Relaxed)
+    }
+}
+
+/// A value that packets on several CPUs change, one at a time.
+#[derive(Debug)]
+pub struct PacketLock<T>(Mutex<T>);
+
+impl<T> PacketLock<T> {
+    /// Puts the value under a lock.
+    pub fn new(value: T) -> Result<Self, AllocError> {
+        Ok(Self(Mutex::new(value)))
+    }
+
+    /// Does something with the value, for which nothing may be waited.
+    pub fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
+        // What a thread that panicked left is no worse than what it found: a test has failed anyway.
+        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A value that is set once.
+#[derive(Debug)]
+pub struct SetOnce<T>(OnceLock<T>);
+
+impl<T> SetOnce<T> {
+    /// A place without a value.
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// Sets the value; `false` when there is one already.
+    pub fn populate(&self, value: T) -> bool {
+        self.0.set(value).is_ok()
+    }
+
+    /// The value, if it was set.
+    #[allow(clippy::should_implement_trait, reason = "the kernel's has this name")]
+    pub fn as_ref(&self) -> Option<&T> {
+        self.0.get()
+    }
+}
+
+impl<T> Default for SetOnce<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -9,7 +9,7 @@ const HEADER: usize = 40;
 const NEXT: usize = 6;
 /// How many extension headers are walked before a packet counts as malformed; the kernel's own limit
 /// (IP6_MAX_EXT_HDRS_CNT), so that both judge a packet alike.
-const MAX_EXTENSIONS: usize = 12;
+pub const MAX_EXTENSIONS: usize = 12;
 
 /// An IPv6 address as two words in memory order: all that is asked of it is equality under a mask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

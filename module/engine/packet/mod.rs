@@ -14,6 +14,7 @@ mod transforms;
 
 pub use ipv4::parse as parse_v4;
 pub use ipv6::parse as parse_v6;
+pub use ipv6::MAX_EXTENSIONS;
 pub use ipv6::{Extension, V6};
 pub use metadata::{Bridge, ControlGroup, Frame, Metadata, Opener, PacketType, Socket};
 pub use routes::{AddressTypes, Answer, Interface, Routes, WayBack};
@@ -161,7 +162,7 @@ pub mod extension {
     pub const DESTINATION: u8 = 60;
 
     /// Whether a walk goes on behind a header of this number. "No next header" ends it, as a protocol does.
-    pub(super) fn is_passed(number: u8) -> bool {
+    pub fn is_passed(number: u8) -> bool {
         matches!(
             number,
             HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION
@@ -191,11 +192,13 @@ pub enum DropReason {
     TooDeep = 7,
     /// A packet from an Ethernet device came without the frame's header that a rule asks for.
     MissingFrame = 8,
+    /// A rule asks for the rate of a flow, and there is no place to remember one more.
+    TooManyFlows = 9,
 }
 
 impl DropReason {
     /// How many reasons there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// The reasons in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -208,6 +211,7 @@ impl DropReason {
         Self::MalformedTransport,
         Self::TooDeep,
         Self::MissingFrame,
+        Self::TooManyFlows,
     ];
 
     /// The reason's name in messages.
@@ -222,6 +226,7 @@ impl DropReason {
             Self::MalformedTransport => "malformed-transport-header",
             Self::TooDeep => "chains-too-deep",
             Self::MissingFrame => "missing-frame-header",
+            Self::TooManyFlows => "too-many-flows",
         }
     }
 }

@@ -35,7 +35,7 @@ impl<E> Candidate<'_, E> {
 }
 
 /// A candidate by the hash of what it says, and its index in its list.
-type Key = (u64, usize);
+pub(super) type Key = (u64, usize);
 
 /// Gives rules of `after` that are new what equal ones of `before` remember, if those are no longer there. `after`
 /// comes from a [successor](Model::successor) of `before`.
@@ -152,7 +152,7 @@ fn keys<'a>(
 }
 
 /// Sorts keys by merging runs that are twice as long each time: without recursion, for the kernel's stack is small.
-fn sorted(mut keys: KVVec<Key>) -> Result<KVVec<Key>, AllocError> {
+pub(super) fn sorted(mut keys: KVVec<Key>) -> Result<KVVec<Key>, AllocError> {
     let mut merged = KVVec::with_capacity(keys.len(), GFP_KERNEL)?;
     let mut run = 1;
     while run < keys.len() {
@@ -180,7 +180,7 @@ fn sorted(mut keys: KVVec<Key>) -> Result<KVVec<Key>, AllocError> {
 }
 
 /// The first `at` keys, and those after them.
-fn split(keys: &[Key], at: usize) -> (&[Key], &[Key]) {
+pub(super) fn split(keys: &[Key], at: usize) -> (&[Key], &[Key]) {
     keys.split_at_checked(at).unwrap_or((keys, &[]))
 }
 

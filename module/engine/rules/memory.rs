@@ -2,41 +2,29 @@
 //! What a match remembers from one packet to the next, and from one ruleset to the next.
 
 use core::fmt;
+use core::ops::Deref;
 
 use crate::alloc::{AllocError, Arc, GFP_KERNEL};
 use crate::sync::{Atomic, Relaxed};
 
-/// A word of memory that begins at zero, for a match that decides by the packets before.
+/// A word that begins at zero, for what packets on many CPUs have to agree on.
 ///
-/// It is no part of what a rule says: one memory equals any other, and copies of a match share it. So the
-/// program that packets walk remembers in the same place as the model that it was made from, and a rule that
-/// takes the place of an equal one can go on with what that one knew.
-///
-/// Packets on many CPUs use it at the same time and none of them waits. All that there is to know is in the one
-/// word, which is read, changed and written back as one step; since nothing else hangs on it, accesses to it need
-/// no order among those to other memory.
-#[derive(Clone)]
-pub struct Memory(Arc<Word>);
-
-/// The word, alone in its cache line: rules beside it in memory do not slow it down.
+/// All of them use it at the same time and none waits. It is read, changed and written back as one step; since
+/// nothing else hangs on it, accesses to it need no order among those to other memory. It is alone in its cache line,
+/// so that words beside it in memory do not slow it down.
 #[repr(align(64))]
-struct Word(Atomic<u64>);
+pub struct Word(Atomic<u64>);
 
-impl Memory {
-    /// A memory of nothing.
-    ///
-    /// # Errors
-    ///
-    /// There is no room for it.
-    pub fn new() -> Result<Self, AllocError> {
-        let word = Arc::new(Word(Atomic::new(0)), GFP_KERNEL).map_err(|_| AllocError)?;
-        Ok(Self(word))
+impl Word {
+    /// A word of zero.
+    pub const fn new() -> Self {
+        Self(Atomic::new(0))
     }
 
     /// Counts one more, and returns how many there were before.
     #[inline]
     pub fn count(&self) -> u64 {
-        self.0 .0.fetch_add(1, Relaxed)
+        self.0.fetch_add(1, Relaxed)
     }
 
     /// Changes the word: `next` says what comes after it, and what to return.
@@ -46,17 +34,51 @@ impl Memory {
     /// not written, and other CPUs keep it in their caches.
     #[inline]
     pub fn update<T>(&self, next: impl Fn(u64) -> (u64, T)) -> T {
-        let mut word = self.0 .0.load(Relaxed);
+        let mut word = self.0.load(Relaxed);
         loop {
             let (changed, result) = next(word);
             if changed == word {
                 return result;
             }
-            match self.0 .0.cmpxchg(word, changed, Relaxed) {
+            match self.0.cmpxchg(word, changed, Relaxed) {
                 Ok(_) => return result,
                 Err(found) => word = found,
             }
         }
+    }
+}
+
+impl Default for Word {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A word of memory for a match that decides by the packets before.
+///
+/// It is no part of what a rule says: one memory equals any other, and copies of a match share it. So the
+/// program that packets walk remembers in the same place as the model that it was made from, and a rule that
+/// takes the place of an equal one can go on with what that one knew.
+#[derive(Clone)]
+pub struct Memory(Arc<Word>);
+
+impl Memory {
+    /// A memory of nothing.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    pub fn new() -> Result<Self, AllocError> {
+        let word = Arc::new(Word::new(), GFP_KERNEL).map_err(|_| AllocError)?;
+        Ok(Self(word))
+    }
+}
+
+impl Deref for Memory {
+    type Target = Word;
+
+    fn deref(&self) -> &Word {
+        &self.0
     }
 }
 

@@ -10,6 +10,7 @@
 use super::error::{Error, Kind, Place};
 use super::inheritance;
 use super::model::{Base, Chain, Counters, Entry, Model, Policy, Rule, Slot, Table};
+use super::tables;
 use crate::alloc::{Arc, KBox, KVVec, GFP_KERNEL};
 use crate::engine::packet::{Family, Hook};
 use crate::engine::text::Name;
@@ -153,6 +154,7 @@ fn apply_within(max_work: usize, before: &Model, ops: KVVec<Op>) -> Result<Model
         apply_one(&mut model, op).map_err(|error| (index, error))?;
     }
     inheritance::settle(before, &mut model).map_err(|error| (count, error.into()))?;
+    tables::settle(before, &model).map_err(|error| (count, error))?;
     Ok(model)
 }
 

@@ -19,7 +19,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("connlimit", CONNTRACK),
     ("connmark", CONNTRACK),
     ("conntrack", CONNTRACK),
-    ("hashlimit", UNWRITTEN),
     ("helper", CONNTRACK),
     ("ipcomp", UNWRITTEN),
     ("ipvs", "needs IPVS"),

@@ -55,7 +55,7 @@ impl Extension for Limit {
     }
 
     fn print(&self, _: Family) -> Vec<Printed> {
-        let rate = rates::text(self.period.into(), Self::SCALE.into());
+        let (_, rate) = rates::printed(self.period.into(), Self::SCALE.into());
         let burst = (self.burst != BURST).then(|| Printed::new("limit-burst", false, self.burst));
         [Printed::new("limit", false, rate)]
             .into_iter()

@@ -20,6 +20,7 @@ mod ecn;
 mod esp;
 mod eui64;
 mod frag;
+mod hashlimit;
 mod icmp;
 mod iprange;
 mod ipv6_options;
@@ -220,7 +221,12 @@ impl<'a> Options<'a> {
     ///
     /// When there is no room for it.
     pub fn memory(&self) -> Result<Memory, Problem> {
-        Memory::new().map_err(|_| Problem::new(self.span, "there is not enough memory"))
+        Memory::new().map_err(|_| self.no_memory())
+    }
+
+    /// There is no room for what a match holds.
+    pub fn no_memory(&self) -> Problem {
+        Problem::new(self.span, "there is not enough memory")
     }
 
     /// The one option of several that exclude each other.
@@ -427,6 +433,7 @@ registry! {
         Limit matches::Limit,
         Quota matches::Quota,
         Statistic matches::Statistic,
+        Hashlimit matches::Hashlimit,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }

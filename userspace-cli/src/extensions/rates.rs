@@ -71,9 +71,9 @@ impl Rate {
     }
 }
 
-/// The rate at which packets come with a `period`, which is not zero, between them: in the shortest unit of time
-/// in which it is a round number, or the nearest to one.
-pub fn text(mut period: u64, scale: u64) -> String {
+/// The rate at which packets come with a `period`, which is not zero, between them, as it is printed: in the
+/// shortest unit of time in which it is a round number, or the nearest to one.
+pub fn printed(mut period: u64, scale: u64) -> (Rate, String) {
     let [longest, shorter @ ..] = UNITS;
     loop {
         let fits = |seconds| {
@@ -88,7 +88,7 @@ pub fn text(mut period: u64, scale: u64) -> String {
         let count = scale * seconds / period;
         // No text stands for some periods; what is printed is read as a longer one, and has to be printed alike then.
         match scale * seconds / count {
-            read if read == period => return format!("{count}/{name}"),
+            read if read == period => return (Rate { count, seconds }, format!("{count}/{name}")),
             read => period = read,
         }
     }
@@ -102,12 +102,10 @@ mod tests {
     fn what_is_printed_is_read_back() {
         let scale = 10_000;
         for period in (1..100_000).chain((100_000..scale * 86_400).step_by(99_991)) {
-            let printed = text(period, scale);
-            let (count, unit) = printed.split_once('/').unwrap();
-            let unit = UNITS.iter().find(|(_, name, _)| *name == unit).unwrap();
-            let read = scale * unit.2 / count.parse::<u64>().unwrap();
+            let printed = printed(period, scale);
+            let read = scale * printed.0.seconds / printed.0.count;
             assert!(read >= period);
-            assert_eq!(text(read, scale), printed, "{period}");
+            assert_eq!(super::printed(read, scale), printed, "{period}");
         }
     }
 }

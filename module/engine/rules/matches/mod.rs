@@ -14,6 +14,7 @@ mod ecn;
 mod esp;
 mod eui64;
 mod frag;
+pub mod hashlimit;
 mod icmp;
 mod iprange;
 mod ipv6_options;
@@ -58,6 +59,7 @@ pub use ecn::Ecn;
 pub use esp::Esp;
 pub use eui64::Eui64;
 pub use frag::Frag;
+pub use hashlimit::Hashlimit;
 pub use icmp::{Icmp, Icmpv6, TypeCode};
 pub use iprange::IpRange;
 pub use ipv6_options::{Dst, Hbh, HeaderOption, HeaderOptions};
@@ -331,4 +333,6 @@ matches! {
     43 Quota "quota",
     /// Some packets of all.
     44 Statistic "statistic",
+    /// A rate for each flow.
+    45 Hashlimit "hashlimit",
 }

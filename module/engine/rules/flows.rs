@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Tables of flows, each of which has a rate of its own.
+//!
+//! A flow is what packets have in common ([`Key`]). A table is a hash of them, cut into stripes that have a lock each:
+//! under it a chain is searched, and a node changed, linked or unlinked. Memory is taken before that and given back
+//! after. The hash has a secret key, so that nobody can choose flows that meet in one chain.
+//!
+//! A flow of which no packet came for the table's time is forgotten: where it is met again it begins anew, and each
+//! packet that brings a new flow takes those that are forgotten out of two chains. So a table is cleaned as fast as it
+//! grows, without a timer. When it is full more chains are cleaned, a bounded number for a packet.
+
+use super::bucket;
+use super::memory::Word;
+use crate::alloc::{AllocError, KBox, KVVec, GFP_ATOMIC, GFP_KERNEL};
+use crate::engine::siphash::SipHash;
+use crate::sync::PacketLock;
+
+/// Units of the time in which bytes are counted, in a second.
+const SECOND: u64 = 1 << 32;
+
+const NANOSECONDS: u64 = 1_000_000_000;
+
+/// How fast the packets of a flow may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// So many packets.
+    Packets {
+        /// The time from one to the next, in microseconds.
+        period: u64,
+        /// How many may come at once.
+        burst: u64,
+    },
+    /// So many bytes, counted in pieces of 16 as xt_hashlimit does (XT_HASHLIMIT_BYTE_SHIFT); those of a second may
+    /// come at once.
+    Bytes {
+        /// The time of a piece, in parts of 2^-32 of a second.
+        period: u64,
+        /// How often a flow may have those of a second once more.
+        refills: u64,
+    },
+    /// So many in one interval after the other; a flow that had more in one is over its rate in the whole next.
+    Intervals {
+        /// How many make the rate in an interval.
+        rate: u64,
+        /// How many there may be in one whatever was before.
+        most: u64,
+        /// The interval in nanoseconds.
+        interval: u64,
+        /// Whether bytes are counted, and not packets.
+        bytes: bool,
+    },
+}
+
+/// What a flow has used of its rate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usage {
+    /// When its bucket will be full, in the units of the rate; or when the interval began, in nanoseconds.
+    time: u64,
+    /// The refills that are left; or what came in the interval.
+    amount: u64,
+    /// Whether the interval before had too many.
+    over: bool,
+}
+
+impl Rate {
+    /// What a new flow has used.
+    fn fresh(&self, now: u64) -> Usage {
+        match *self {
+            Self::Packets { .. } => Usage::default(),
+            Self::Bytes { refills, .. } => Usage {
+                amount: refills,
+                ..Usage::default()
+            },
+            Self::Intervals { .. } => Usage {
+                time: now,
+                ..Usage::default()
+            },
+        }
+    }
+
+    /// Whether a packet of `length` bytes that comes `now` is within the rate; counts it.
+    fn within(&self, usage: &mut Usage, now: u64, length: u32) -> bool {
+        match *self {
+            Self::Packets { period, burst } => {
+                let depth = period.saturating_mul(burst);
+                let taken = bucket::take(usage.time, now / 1000, period, depth);
+                usage.time = taken.unwrap_or(usage.time);
+                taken.is_some()
+            }
+            Self::Bytes { period, .. } => {
+                let now = now / NANOSECONDS * SECOND + now % NANOSECONDS * SECOND / NANOSECONDS;
+                let pieces = u64::from(length / 16 + 1);
+                let cost = pieces.saturating_mul(period).min(SECOND);
+                let taken = bucket::take(usage.time, now, cost, SECOND);
+                let refill = taken.is_none() && usage.amount != 0;
+                if refill {
+                    usage.amount -= 1;
+                    usage.time = now.saturating_add(cost);
+                }
+                usage.time = taken.unwrap_or(usage.time);
+                taken.is_some() || refill
+            }
+            Self::Intervals {
+                rate,
+                most,
+                interval,
+                bytes,
+            } => {
+                let passed = now.saturating_sub(usage.time);
+                if passed >= interval {
+                    let came = u128::from(usage.amount) * u128::from(interval);
+                    usage.over = came > u128::from(passed) * u128::from(rate);
+                    usage.time = now;
+                    usage.amount = 0;
+                }
+                let count = if bytes { u64::from(length) } else { 1 };
+                usage.amount = usage.amount.saturating_add(count);
+                !usage.over && usage.amount <= most
+            }
+        }
+    }
+}
+
+/// What the packets of a flow have in common; zero where it is not asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Key {
+    /// The source address, or its beginning.
+    pub source: u128,
+    /// The destination address, or its beginning.
+    pub destination: u128,
+    /// The source port above the destination port.
+    pub ports: u32,
+}
+
+/// What is known of a flow, and the next one of its chain.
+struct Node {
+    key: Key,
+    /// When the last packet came, in nanoseconds.
+    seen: u64,
+    usage: Usage,
+    next: Chain,
+}
+
+/// Flows with the same place in the hash.
+#[derive(Default)]
+struct Chain(Option<KBox<Node>>);
+
+impl Chain {
+    fn find(&mut self, key: &Key) -> Option<&mut Node> {
+        let mut next = self.0.as_deref_mut();
+        while let Some(node) = next {
+            if node.key == *key {
+                return Some(node);
+            }
+            next = node.next.0.as_deref_mut();
+        }
+        None
+    }
+
+    fn push(&mut self, mut node: KBox<Node>) {
+        node.next.0 = self.0.take();
+        self.0 = Some(node);
+    }
+
+    fn pop(&mut self) -> Option<KBox<Node>> {
+        let mut node = self.0.take()?;
+        self.0 = node.next.0.take();
+        Some(node)
+    }
+
+    /// Takes out what `which` holds of.
+    fn take(&mut self, which: impl Fn(&Node) -> bool) -> Self {
+        let mut all = Self(self.0.take());
+        let mut taken = Self::default();
+        while let Some(node) = all.pop() {
+            if which(&node) {
+                taken.push(node);
+            } else {
+                self.push(node);
+            }
+        }
+        taken
+    }
+}
+
+impl Drop for Chain {
+    /// One node after the other, for each would drop the next, and the kernel's stack is small.
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
+}
+
+/// What a table is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The rate of each flow.
+    pub rate: Rate,
+    /// What makes a flow, for whoever makes the keys.
+    pub key: [u8; 3],
+    /// How many chains there are, at least.
+    pub chains: u32,
+    /// How many flows there may be.
+    pub most: u32,
+    /// How long a flow is remembered of which no packet comes, in nanoseconds.
+    pub expire: u64,
+}
+
+/// A table of flows.
+pub struct Table {
+    config: Config,
+    /// The hash's key, zero until the first packet.
+    secret: Word,
+    /// How many flows there are.
+    count: Word,
+    /// How many chains were cleaned.
+    cleaned: Word,
+    stripes: KVVec<PacketLock<KVVec<Chain>>>,
+    /// How many chains there are.
+    chains: u64,
+}
+
+impl Table {
+    /// How many locks a table has at most.
+    const STRIPES: u32 = 64;
+    /// How many chains a packet cleans that brings a new flow.
+    const CLEAN: usize = 2;
+    /// How many it cleans when there is no place for the flow: so many that one is found where most are forgotten, and so
+    /// few that a flood of new flows does not keep the CPU busy with them.
+    const CLEAN_FULL: usize = 16;
+
+    /// A table without flows. May sleep.
+    pub fn new(config: Config) -> Result<Self, AllocError> {
+        let count = config.chains.clamp(1, Self::STRIPES);
+        let each = config.chains.div_ceil(count).max(1);
+        let mut stripes = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
+        for _ in 0..count {
+            let mut chains = KVVec::with_capacity(each as usize, GFP_KERNEL)?;
+            for _ in 0..each {
+                chains.push(Chain::default(), GFP_KERNEL)?;
+            }
+            stripes.push(PacketLock::new(chains)?, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            config,
+            secret: Word::new(),
+            count: Word::new(),
+            cleaned: Word::new(),
+            stripes,
+            chains: u64::from(count) * u64::from(each),
+        })
+    }
+
+    /// What the table is like.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether a packet of a flow, of `length` bytes, that comes `now` (in nanoseconds) is within the rate; counts it.
+    /// `None` where it is a new flow and there is no place for it.
+    pub fn within(
+        &self,
+        key: &Key,
+        now: u64,
+        length: u32,
+        random: impl Fn() -> u32,
+    ) -> Option<bool> {
+        let place = self.hash(key, random);
+        let known = self.at(place, |chain| {
+            chain.find(key).map(|node| self.meet(node, now, length))
+        })?;
+        if known.is_some() {
+            return known;
+        }
+
+        let node = Node {
+            key: *key,
+            seen: now,
+            usage: self.config.rate.fresh(now),
+            next: Chain::default(),
+        };
+        let mut node = KBox::new(node, GFP_ATOMIC).ok()?;
+        for chains in [Self::CLEAN, Self::CLEAN_FULL] {
+            self.clean(chains, now);
+            match self.at(place, |chain| self.join(chain, node, now, length))? {
+                Ok(within) => return Some(within),
+                Err(unused) => node = unused,
+            }
+        }
+        None
+    }
+
+    /// Counts the packet in the node of a new flow and links it; gives it back where there is no place. Where another
+    /// packet of the flow came first, the node is not needed.
+    fn join(
+        &self,
+        chain: &mut Chain,
+        mut node: KBox<Node>,
+        now: u64,
+        length: u32,
+    ) -> Result<bool, KBox<Node>> {
+        if let Some(known) = chain.find(&node.key) {
+            return Ok(self.meet(known, now, length));
+        }
+        if !self.reserve() {
+            return Err(node);
+        }
+        let within = self.meet(&mut node, now, length);
+        chain.push(node);
+        Ok(within)
+    }
+
+    fn meet(&self, node: &mut Node, now: u64, length: u32) -> bool {
+        if self.forgets(node, now) {
+            node.usage = self.config.rate.fresh(now);
+        }
+        node.seen = node.seen.max(now);
+        self.config.rate.within(&mut node.usage, now, length)
+    }
+
+    fn forgets(&self, node: &Node, now: u64) -> bool {
+        now.saturating_sub(node.seen) >= self.config.expire
+    }
+
+    fn hash(&self, key: &Key, random: impl Fn() -> u32) -> u64 {
+        let secret = self.secret.update(|secret| {
+            let secret = match secret {
+                0 => u64::from(random()) << 32 | u64::from(random()) | 1,
+                known => known,
+            };
+            (secret, secret)
+        });
+        let mut hash = SipHash::new([secret, !secret]);
+        for address in [key.source, key.destination] {
+            hash.word((address >> 64) as u64);
+            hash.word(address as u64);
+        }
+        hash.word(key.ports.into());
+        hash.finish()
+    }
+
+    /// Does something with the chain at a place of the hash.
+    fn at<T>(&self, place: u64, body: impl FnOnce(&mut Chain) -> T) -> Option<T> {
+        let chain = place.checked_rem(self.chains)?;
+        let count = self.stripes.len() as u64;
+        let stripe = self.stripes.get(chain.checked_rem(count)? as usize)?;
+        let chain = chain.checked_div(count)? as usize;
+        stripe.with(|chains| chains.get_mut(chain).map(body))
+    }
+
+    /// Takes the flows that are forgotten out of the next chains.
+    fn clean(&self, chains: usize, now: u64) {
+        for _ in 0..chains {
+            let place = self.cleaned.count();
+            let taken = self.at(place, |chain| chain.take(|node| self.forgets(node, now)));
+            let mut taken = taken.unwrap_or_default();
+            let mut count = 0;
+            while taken.pop().is_some() {
+                count += 1;
+            }
+            self.release(count);
+        }
+    }
+
+    /// Makes a place for a flow, if there is one left.
+    fn reserve(&self) -> bool {
+        let most = u64::from(self.config.most);
+        self.count.update(|count| {
+            let more = count < most;
+            (count + u64::from(more), more)
+        })
+    }
+
+    fn release(&self, flows: u64) {
+        self.count.update(|count| (count.saturating_sub(flows), ()));
+    }
+}
+
+#[cfg(any(test, MODULE))]
+#[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_flows))]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn each_flow_has_a_rate_of_its_own() {
+        let table = table(
+            Rate::Packets {
+                period: 100_000,
+                burst: 2,
+            },
+            10,
+            100,
+        );
+        for now in [0, 1000] {
+            for flow in 0..10 {
+                let times: [_; 3] = core::array::from_fn(|_| meet(&table, flow, now, 100));
+                assert!(times == [Some(true), Some(true), Some(false)]);
+            }
+        }
+        assert!(meet(&table, 0, 1099, 100) == Some(false));
+        assert!(meet(&table, 0, 1100, 100) == Some(true));
+        assert!(meet(&table, 0, 1100, 100) == Some(false));
+    }
+
+    #[test]
+    fn a_full_table_takes_no_new_flow_until_one_is_forgotten() {
+        let table = table(
+            Rate::Packets {
+                period: 1,
+                burst: 1,
+            },
+            4,
+            4,
+        );
+        for flow in 0..4 {
+            assert!(meet(&table, flow, 0, 100) == Some(true));
+        }
+        assert!(meet(&table, 4, 999, 100).is_none());
+        assert!(meet(&table, 0, 999, 100) == Some(true));
+        assert!(meet(&table, 4, 1000, 100) == Some(true));
+        assert!(meet(&table, 5, 1000, 100) == Some(true));
+        assert!(meet(&table, 6, 1000, 100) == Some(true));
+        assert!(meet(&table, 7, 1000, 100).is_none());
+        // That packets are refused does not keep a flow from being remembered.
+        for now in (1000..4000).step_by(500) {
+            assert!(meet(&table, 0, now, 100).is_some());
+            assert!(meet(&table, 5, now, 100).is_some());
+        }
+    }
+
+    #[test]
+    fn a_flow_that_is_forgotten_begins_anew() {
+        let table = table(
+            Rate::Packets {
+                period: 1 << 40,
+                burst: 1,
+            },
+            4,
+            4,
+        );
+        assert!(meet(&table, 0, 0, 100) == Some(true));
+        assert!(meet(&table, 0, 999, 100) == Some(false));
+        assert!(meet(&table, 0, 1998, 100) == Some(false));
+        assert!(meet(&table, 0, 2998, 100) == Some(true));
+    }
+
+    #[test]
+    fn bytes() {
+        // 1600 bytes a second, in pieces of 16.
+        let rate = |refills| Rate::Bytes {
+            period: SECOND / 100,
+            refills,
+        };
+        let table = table(rate(0), 1, 1);
+        assert!(meet(&table, 0, 500, 800) == Some(true));
+        assert!(meet(&table, 0, 500, 783) == Some(true));
+        assert!(meet(&table, 0, 500, 16) == Some(false));
+        assert!(meet(&table, 0, 520, 16) == Some(true));
+        assert!(meet(&table, 0, 520, 1) == Some(false));
+        // A packet that is longer than a second takes a second.
+        assert!(meet(&table, 0, 1480, 9000) == Some(false));
+        let table = self::table(rate(2), 1, 1);
+        for within in [true, true, true, false] {
+            assert!(meet(&table, 0, 500, 9000) == Some(within));
+        }
+        assert!(meet(&table, 0, 1499, 1584) == Some(false));
+    }
+
+    #[test]
+    fn intervals() {
+        let rate = Rate::Intervals {
+            rate: 4,
+            most: 6,
+            interval: 1000 * MS,
+            bytes: false,
+        };
+        let mut config = *table(rate, 1, 1).config();
+        config.expire = u64::MAX;
+        let table = Table::new(config).unwrap();
+        let times = |now, count: usize| {
+            (0..count)
+                .filter(|_| meet(&table, 0, now, 9) == Some(true))
+                .count()
+        };
+        assert_eq!(times(500, 8), 6);
+        // Eight were more than four.
+        assert_eq!(times(1500, 4), 0);
+        // Four were not.
+        assert_eq!(times(2500, 4), 4);
+        assert_eq!(times(3499, 4), 2);
+    }
+
+    #[cfg(not(MODULE))]
+    #[test]
+    fn many_threads_make_no_flow_twice() {
+        let rate = Rate::Packets {
+            period: 1 << 40,
+            burst: 3,
+        };
+        for round in 0..50 {
+            let table = table(rate, 16, 1000);
+            let passed = Word::new();
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let (table, passed) = (&table, &passed);
+                    scope.spawn(move || {
+                        for flow in 0..1000 {
+                            // Some threads come the other way.
+                            let flow = if thread % 2 == 0 { flow } else { 999 - flow };
+                            if meet(table, flow, round, 100) == Some(true) {
+                                passed.count();
+                            }
+                        }
+                    });
+                }
+            });
+            assert_eq!(passed.count(), 3000);
+            assert_eq!(table.count.count(), 1000);
+        }
+    }
+
+    #[cfg(not(MODULE))]
+    #[test]
+    fn many_threads_and_flows_that_are_forgotten() {
+        let table = table(
+            Rate::Packets {
+                period: 1,
+                burst: 1,
+            },
+            8,
+            64,
+        );
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let table = &table;
+                scope.spawn(move || {
+                    for step in 0..20_000 {
+                        meet(table, (step * 7 + thread) % 500, u64::from(step), 100);
+                    }
+                });
+            }
+        });
+        // What was counted is what there is.
+        let mut there = 0;
+        for place in 0..table.chains {
+            let mut all = table.at(place, |chain| chain.take(|_| true)).unwrap();
+            while all.pop().is_some() {
+                there += 1;
+            }
+        }
+        assert_eq!(table.count.count(), there);
+        assert!(there <= 64);
+    }
+
+    /// A table that forgets flows after a second.
+    fn table(rate: Rate, chains: u32, most: u32) -> Table {
+        Table::new(Config {
+            rate,
+            key: [0; 3],
+            chains,
+            most,
+            expire: 1000 * MS,
+        })
+        .ok()
+        .unwrap()
+    }
+
+    /// A packet of a flow, after so many milliseconds.
+    fn meet(table: &Table, flow: u32, now: u64, length: u32) -> Option<bool> {
+        let key = Key {
+            source: flow.into(),
+            ..Key::default()
+        };
+        table.within(&key, now * MS, length, || 4)
+    }
+}

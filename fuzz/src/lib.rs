@@ -108,8 +108,8 @@ fn remembers(model: &Model) -> bool {
     entries.any(|entry| entry.rule.remembers())
 }
 
-/// The first three bytes choose the ruleset, family and hook, and how much of the packet that follows lies in one piece;
-/// where the bytes lie must not matter.
+/// The first three bytes choose the ruleset, family and hook, and how much of the packet that follows lies in one piece,
+/// behind the fixed header, which always does; where the bytes lie must not matter.
 pub fn packet(data: &[u8]) {
     thread_local! {
         static PROGRAMS: OnceCell<Vec<Program>> = const { OnceCell::new() };
@@ -128,7 +128,7 @@ pub fn packet(data: &[u8]) {
         let programs = made.get_or_init(compiled);
         let program = &programs[usize::from(*which) % programs.len()];
         let whole = judge(program, family, hook, packet, usize::MAX);
-        let pieces = judge(program, family, hook, packet, (*linear).into());
+        let pieces = judge(program, family, hook, packet, 40 + usize::from(*linear));
         assert_eq!(pieces, whole);
     });
 }

@@ -61,7 +61,7 @@ impl Machine {
             }
             Operation::LoadAncillary(Ancillary::Protocol) => {
                 // The numbers of Ethernet (ETH_P_IP, ETH_P_IPV6), which the kernel uses for every link layer.
-                self.accumulator = match packet.family {
+                self.accumulator = match packet.family() {
                     Family::V4 => 0x0800,
                     Family::V6 => 0x86dd,
                 };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! IPv4 (RFC 791): addresses, protocol, and where the transport header is.
 
-use super::{read, Body, DropReason, Family, Input, Packet, Transport};
+use super::network::Header;
+use super::{Body, DropReason, Input, Packet, Transport};
 
 /// Length of the header without options, in bytes.
-const MIN_HEADER: usize = 20;
+pub(super) const MIN_HEADER: usize = 20;
 /// The fragment offset's bits in the field that it shares with the flags; it counts in units of 8 bytes.
 const OFFSET_MASK: u16 = 0x1fff;
 
@@ -12,13 +13,14 @@ const OFFSET_MASK: u16 = 0x1fff;
 ///
 /// # Errors
 ///
-/// [`DropReason::MalformedHeader`] where the header is cut off or shorter than it may be. The stack itself
-/// refuses such packets on receive; a raw socket can still send one.
+/// [`DropReason::MalformedHeader`] where the header is cut off, shorter than it may be or not in one piece. The
+/// stack itself refuses such packets on receive; a raw socket can still send one.
 #[inline(always)]
 pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, u32>, DropReason> {
-    let mut buffer = [0; MIN_HEADER];
-    let header =
-        read(input.linear, input.source, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
+    let header = input
+        .linear
+        .first_chunk::<MIN_HEADER>()
+        .ok_or(DropReason::MalformedHeader)?;
     let &[version_ihl, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
         header;
     let offset = usize::from(version_ihl & 0xf) * 4;
@@ -31,7 +33,7 @@ pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, u3
         source: u32::from_be_bytes([s0, s1, s2, s3]),
         destination: u32::from_be_bytes([d0, d1, d2, d3]),
         body: Body::new(
-            Family::V4,
+            Header::V4(header),
             input,
             Some(Transport {
                 protocol,

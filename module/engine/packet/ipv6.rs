@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! IPv6 (RFC 8200): addresses, and the walk over extension headers.
 
-use super::{extension, read, Body, DropReason, Family, Input, Packet, Source, Transport};
+use super::network::Header;
+use super::{extension, read, Body, DropReason, Input, Packet, Source, Transport};
 
 /// Length of the fixed header, in bytes.
-const HEADER: usize = 40;
-/// Where it tells what follows.
-const NEXT: usize = 6;
+pub(super) const HEADER: usize = 40;
 /// How many extension headers are walked before a packet counts as malformed; the kernel's own limit
 /// (IP6_MAX_EXT_HDRS_CNT), so that both judge a packet alike.
 pub const MAX_EXTENSIONS: usize = 12;
@@ -39,12 +38,13 @@ impl V6 {
 ///
 /// # Errors
 ///
-/// [`DropReason::MalformedHeader`] where the fixed header is cut off or of another version.
+/// [`DropReason::MalformedHeader`] where the fixed header is cut off, not in one piece or of another version.
 #[inline(always)]
 pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, V6>, DropReason> {
-    let mut buffer = [0; HEADER];
-    let header =
-        read(input.linear, input.source, 0, &mut buffer).ok_or(DropReason::MalformedHeader)?;
+    let header = input
+        .linear
+        .first_chunk::<HEADER>()
+        .ok_or(DropReason::MalformedHeader)?;
     let &[version, _, _, _, _, _, next, _, ref addresses @ ..] = header;
     if version >> 4 != 6 {
         return Err(DropReason::MalformedHeader);
@@ -57,7 +57,7 @@ pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, V6
     Ok(Packet {
         source,
         destination,
-        body: Body::new(Family::V6, input, transport, with_ports),
+        body: Body::new(Header::V6(header), input, transport, with_ports),
     })
 }
 
@@ -170,9 +170,10 @@ fn find_transport(first: u8, linear: &[u8], source: &dyn Source, len: usize) -> 
 impl Body<'_> {
     /// The number of the first header behind the fixed one of an IPv6 packet.
     pub fn first_header(&self) -> Option<u8> {
-        let mut buffer = [0; 1];
-        let [next] = self.header(NEXT, &mut buffer)?;
-        (self.family == Family::V6).then_some(*next)
+        match self.fixed {
+            Header::V4(_) => None,
+            Header::V6(&[_, _, _, _, _, _, next, ..]) => Some(next),
+        }
     }
 
     /// The extension header of this number at `offset` from the network header; `None` when it is cut off

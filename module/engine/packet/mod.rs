@@ -20,6 +20,7 @@ pub use metadata::{Bridge, ControlGroup, Frame, Metadata, Opener, PacketType, So
 pub use routes::{AddressTypes, Answer, Interface, Routes, WayBack};
 pub use transforms::{Direction, Transform, Transforms};
 
+use self::network::Header;
 use super::text::Str;
 use crate::uapi::range::Range;
 use core::net::IpAddr;
@@ -488,7 +489,8 @@ impl DeviceName {
 pub struct Input<'a> {
     /// The hook that the packet is at.
     pub hook: Hook,
-    /// The bytes of the packet that lie in one piece, from the network header on.
+    /// The bytes of the packet that lie in one piece, from the network header on. The stack sees to it that the fixed
+    /// part of that header is among them, before it shows a packet to anyone.
     pub linear: &'a [u8],
     /// The way to all its bytes, and to what else is known of it.
     pub source: &'a dyn Source,
@@ -592,8 +594,7 @@ pub struct Packet<'a, A> {
 /// The part of a parsed packet that does not depend on the family.
 pub struct Body<'a> {
     input: &'a Input<'a>,
-    /// The family of the packet.
-    pub family: Family,
+    fixed: Header<'a>,
     /// The packet's mark, as rules have left it.
     pub mark: u32,
     /// Whether it is told what the packet meets, as rules have left it.
@@ -607,13 +608,13 @@ pub struct Body<'a> {
 impl<'a> Body<'a> {
     #[inline(always)]
     fn new(
-        family: Family,
+        fixed: Header<'a>,
         input: &'a Input<'a>,
         transport: Option<Transport>,
         with_ports: bool,
     ) -> Self {
         let ports = if with_ports {
-            Ports::find(family, transport, input.linear, input.source)
+            Ports::find(fixed.family(), transport, input.linear, input.source)
         } else {
             Ports::None
         };
@@ -621,7 +622,7 @@ impl<'a> Body<'a> {
             mark: input.mark,
             traced: input.traced,
             input,
-            family,
+            fixed,
             transport,
             ports,
         }
@@ -634,6 +635,12 @@ impl<'a> Body<'a> {
         self.transport
             .is_some_and(|transport| transport.fragment == 0)
             && !matches!(self.ports, Ports::Damaged(_))
+    }
+
+    /// The family of the packet.
+    #[inline]
+    pub fn family(&self) -> Family {
+        self.fixed.family()
     }
 
     /// The hook that the packet is at.

@@ -1,69 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The fields of an IP header (RFC 791, section 3.1; RFC 8200, section 3) that only some rules ask for.
 //!
-//! They are read when a rule asks, so that packets which meet no such rule do not pay for them. The packet was
-//! parsed before, which took its header to be there; where it can't be read all the same, the answer is
-//! [`DropReason::MalformedHeader`].
+//! They are read when a rule asks, so that packets which meet no such rule do not pay for them.
 
 use core::net::IpAddr;
 
-use super::{Body, DropReason, Family};
+use super::{ipv4, ipv6, Body, Family};
+
+/// The fixed part of an IP header, which has been found to be there.
+#[derive(Clone, Copy)]
+pub(super) enum Header<'a> {
+    V4(&'a [u8; ipv4::MIN_HEADER]),
+    V6(&'a [u8; ipv6::HEADER]),
+}
+
+impl Header<'_> {
+    #[inline(always)]
+    pub(super) fn family(&self) -> Family {
+        match self {
+            Self::V4(_) => Family::V4,
+            Self::V6(_) => Family::V6,
+        }
+    }
+}
 
 impl Body<'_> {
     /// The type of service of IPv4, which IPv6 calls the traffic class: the codepoint of differentiated services
     /// in the upper six bits (RFC 2474, section 3), congestion notification in the lower two (RFC 3168,
     /// section 5).
-    pub fn traffic_class(&self) -> Result<u8, DropReason> {
-        let [first, second] = self.fixed(0)?;
-        Ok(match self.family {
-            Family::V4 => second,
-            // It begins in the middle of a byte, after the version.
-            Family::V6 => first << 4 | second >> 4,
-        })
-    }
-
-    /// The time to live of IPv4, which IPv6 calls the hop limit.
-    pub fn hop_limit(&self) -> Result<u8, DropReason> {
-        let [hops] = match self.family {
-            Family::V4 => self.fixed(8),
-            Family::V6 => self.fixed(7),
-        }?;
-        Ok(hops)
-    }
-
-    /// The address that the packet comes from.
-    pub fn source_address(&self) -> Result<IpAddr, DropReason> {
-        Ok(match self.family {
-            Family::V4 => self.fixed::<4>(12)?.into(),
-            Family::V6 => self.fixed::<16>(8)?.into(),
-        })
-    }
-
-    /// The address that the packet goes to.
-    pub fn destination_address(&self) -> Result<IpAddr, DropReason> {
-        Ok(match self.family {
-            Family::V4 => self.fixed::<4>(16)?.into(),
-            Family::V6 => self.fixed::<16>(24)?.into(),
-        })
-    }
-
     #[inline]
-    fn fixed<const N: usize>(&self, offset: usize) -> Result<[u8; N], DropReason> {
-        let rest = self.input.linear.get(offset..);
-        match rest.and_then(|rest| rest.first_chunk()) {
-            Some(bytes) => Ok(*bytes),
-            None => self.fixed_elsewhere(offset),
+    pub fn traffic_class(&self) -> u8 {
+        match self.fixed {
+            Header::V4(&[_, class, ..]) => class,
+            // It begins in the middle of a byte, after the version.
+            Header::V6(&[first, second, ..]) => first << 4 | second >> 4,
         }
     }
 
-    /// The same where the header does not lie in one piece, which is rare: apart, so that the usual way is short.
-    #[cold]
-    #[inline(never)]
-    fn fixed_elsewhere<const N: usize>(&self, offset: usize) -> Result<[u8; N], DropReason> {
-        let mut buffer = [0; N];
-        let bytes = self.header(offset, &mut buffer);
-        bytes.copied().ok_or(DropReason::MalformedHeader)
+    /// The time to live of IPv4, which IPv6 calls the hop limit.
+    #[inline]
+    pub fn hop_limit(&self) -> u8 {
+        match self.fixed {
+            Header::V4(&[_, _, _, _, _, _, _, _, hops, ..])
+            | Header::V6(&[_, _, _, _, _, _, _, hops, ..]) => hops,
+        }
     }
+
+    /// The address that the packet comes from.
+    #[inline]
+    pub fn source_address(&self) -> IpAddr {
+        match self.fixed {
+            Header::V4(header) => part::<12, 4, _>(header).into(),
+            Header::V6(header) => part::<8, 16, _>(header).into(),
+        }
+    }
+
+    /// The address that the packet goes to.
+    #[inline]
+    pub fn destination_address(&self) -> IpAddr {
+        match self.fixed {
+            Header::V4(header) => part::<16, 4, _>(header).into(),
+            Header::V6(header) => part::<24, 16, _>(header).into(),
+        }
+    }
+}
+
+/// `N` bytes of a header, from a place on.
+#[inline(always)]
+fn part<const FROM: usize, const N: usize, const LENGTH: usize>(header: &[u8; LENGTH]) -> [u8; N] {
+    const { assert!(FROM + N <= LENGTH) };
+    let rest = header.get(FROM..).unwrap_or_default();
+    // They are there, as has just been asserted.
+    rest.first_chunk().copied().unwrap_or([0; N])
 }
 
 #[cfg(any(test, MODULE))]
@@ -79,10 +87,10 @@ mod tests {
         let flat = flat(&bytes.0);
         let input = flat.at(Hook::LocalIn);
         let body = parse_v4(&input, false).ok().unwrap().body;
-        assert!(body.traffic_class() == Ok(0xb9));
-        assert!(body.hop_limit() == Ok(7));
-        assert!(body.source_address() == Ok([192, 0, 2, 1].into()));
-        assert!(body.destination_address() == Ok([198, 51, 100, 2].into()));
+        assert!(body.traffic_class() == 0xb9);
+        assert!(body.hop_limit() == 7);
+        assert!(body.source_address() == IpAddr::from([192, 0, 2, 1]));
+        assert!(body.destination_address() == IpAddr::from([198, 51, 100, 2]));
     }
 
     #[test]
@@ -92,10 +100,10 @@ mod tests {
         let flat = flat(&bytes.0);
         let input = flat.at(Hook::LocalIn);
         let body = parse_v6(&input, false).ok().unwrap().body;
-        assert!(body.traffic_class() == Ok(0xb9));
-        assert!(body.hop_limit() == Ok(7));
+        assert!(body.traffic_class() == 0xb9);
+        assert!(body.hop_limit() == 7);
         let address = |last| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
-        assert!(body.source_address() == Ok(address(1)));
-        assert!(body.destination_address() == Ok(address(2)));
+        assert!(body.source_address() == address(1));
+        assert!(body.destination_address() == address(2));
     }
 }

@@ -4,46 +4,34 @@
 use std::net::IpAddr;
 
 use oxtables_engine::engine::packet::Family;
-use oxtables_engine::engine::rules::matches::IpRange;
+use oxtables_engine::engine::rules::matches::{Addresses, IpRange};
 use oxtables_engine::uapi::field::Not;
-use oxtables_engine::uapi::range::Range;
 
 use super::{About, Extension, Given, Opt, Options, Printed};
 use crate::diagnostic::Problem;
 use crate::language::address;
 
-fn range(given: &Given, family: Family) -> Result<Not<Range<IpAddr>>, Problem> {
+fn range(given: &Given, family: Family) -> Result<Not<Addresses>, Problem> {
     let token = given.value();
     let (first, last) = token
         .split_once(b'-')
         .unwrap_or((token.clone(), token.clone()));
-    let value = Range {
-        first: address::address(&first, family)?,
-        last: address::address(&last, family)?,
-    };
-    if value.first > value.last {
+    let first = address::address(&first, family)?;
+    let last = address::address(&last, family)?;
+    if first > last {
         return Err(Problem::new(token.span, "range is reversed")
             .expected("the lower address first")
-            .help(format!(
-                "write `{}`",
-                text(Range {
-                    first: value.last,
-                    last: value.first
-                })
-            )));
+            .help(format!("write `{}`", text((last, first)))));
     }
+    let value = Addresses::new(first, last);
     Ok(Not {
-        value,
+        value: value.ok_or_else(|| Problem::new(token.span, "addresses of two families"))?,
         not: given.not,
     })
 }
 
-fn text(range: Range<IpAddr>) -> String {
-    format!(
-        "{}-{}",
-        address::text(range.first),
-        address::text(range.last)
-    )
+fn text((first, last): (IpAddr, IpAddr)) -> String {
+    format!("{}-{}", address::text(first), address::text(last))
 }
 
 impl Extension for IpRange {
@@ -79,8 +67,8 @@ impl Extension for IpRange {
     }
 
     fn print(&self, _: Family) -> Vec<Printed> {
-        let print = |name, asked: Option<Not<Range<IpAddr>>>| {
-            asked.map(|asked| Printed::new(name, asked.not, text(asked.value)))
+        let print = |name, asked: Option<Not<Addresses>>| {
+            asked.map(|asked| Printed::new(name, asked.not, text(asked.value.ends())))
         };
         let options = [
             print("src-range", self.source),

@@ -104,10 +104,7 @@ impl Matcher for Addrtype {
     }
 
     fn test(&self, packet: &Body<'_>) -> Outcome {
-        let (source, destination) = match (packet.source_address(), packet.destination_address()) {
-            (Ok(source), Ok(destination)) => (source, destination),
-            (Err(reason), _) | (_, Err(reason)) => return Outcome::Drop(reason),
-        };
+        let (source, destination) = (packet.source_address(), packet.destination_address());
         Outcome::from(
             self.holds(packet, self.source, source)
                 && self.holds(packet, self.destination, destination),

@@ -94,7 +94,7 @@ impl Matcher for Ah {
     }
 
     fn test(&self, packet: &Body<'_>) -> Outcome {
-        match packet.family {
+        match packet.family() {
             Family::V4 => self.test_v4(packet),
             Family::V6 => self.test_v6(packet),
         }

@@ -33,8 +33,7 @@ impl Matcher for Dscp {
 
     fn test(&self, packet: &Body<'_>) -> Outcome {
         let Not { value, not } = self.codepoint;
-        let holds = |class: u8| (class >> 2 == value) != not;
-        Outcome::from(packet.traffic_class().map(holds))
+        Outcome::from((packet.traffic_class() >> 2 == value) != not)
     }
 
     fn try_clone(&self) -> Result<Self, AllocError> {

@@ -54,10 +54,8 @@ impl Matcher for Ecn {
 
     fn test(&self, packet: &Body<'_>) -> Outcome {
         if let Some(Not { value, not }) = self.ect {
-            let holds = |class| (class & CODEPOINT == value) != not;
-            match Outcome::from(packet.traffic_class().map(holds)) {
-                Outcome::Yes => (),
-                outcome => return outcome,
+            if (packet.traffic_class() & CODEPOINT == value) == not {
+                return Outcome::No;
             }
         }
         if !self.asks_tcp() {

@@ -10,6 +10,7 @@ use crate::sync::SetOnce;
 use crate::uapi::field::{Not, Text};
 use crate::wire;
 use core::fmt;
+use core::net::IpAddr;
 
 wire! {
     /// The match.
@@ -205,17 +206,12 @@ fn key(
     packet: &Body<'_>,
 ) -> Result<Key, DropReason> {
     let asks = |bit: u8| mode & bit != 0;
-    let (source, destination) = addresses(packet).ok_or(DropReason::MalformedHeader)?;
-    let prefix = |address: u128, bits: u8| {
-        let rest = u32::from(packet.family.bits().saturating_sub(bits));
-        address.checked_shr(rest).unwrap_or_default()
-    };
     let mut key = Key::default();
     if asks(mode::SOURCE) {
-        key.source = prefix(source, source_bits);
+        key.source = prefix(packet.source_address(), source_bits);
     }
     if asks(mode::DESTINATION) {
-        key.destination = prefix(destination, destination_bits);
+        key.destination = prefix(packet.destination_address(), destination_bits);
     }
     if asks(mode::SOURCE_PORT | mode::DESTINATION_PORT) {
         let (source, destination) = ports(packet)?;
@@ -229,25 +225,13 @@ fn key(
     Ok(key)
 }
 
-/// The packet's addresses.
-fn addresses(packet: &Body<'_>) -> Option<(u128, u128)> {
-    match packet.family {
-        Family::V4 => {
-            let mut buffer = [0; 8];
-            let &[s0, s1, s2, s3, d0, d1, d2, d3] = packet.header(12, &mut buffer)?;
-            let number = |octets| u128::from(u32::from_be_bytes(octets));
-            Some((number([s0, s1, s2, s3]), number([d0, d1, d2, d3])))
-        }
-        Family::V6 => {
-            let (mut source, mut destination) = ([0; 16], [0; 16]);
-            let source = packet.header(8, &mut source)?;
-            let destination = packet.header(24, &mut destination)?;
-            Some((
-                u128::from_be_bytes(*source),
-                u128::from_be_bytes(*destination),
-            ))
-        }
-    }
+/// The upper bits of an address.
+fn prefix(address: IpAddr, bits: u8) -> u128 {
+    let (number, length) = match address {
+        IpAddr::V4(address) => (u32::from(address).into(), Family::V4.bits()),
+        IpAddr::V6(address) => (address.into(), Family::V6.bits()),
+    };
+    u128::checked_shr(number, length.saturating_sub(bits).into()).unwrap_or_default()
 }
 
 /// What stands where the packet's protocol has its ports: the index of ESP and AH too; zeros where it has neither.
@@ -265,7 +249,7 @@ fn ports(packet: &Body<'_>) -> Result<(u16, u16), DropReason> {
         | protocol::UDPLITE
         | protocol::ESP => 0,
         protocol::AH => 4,
-        extension::NONE if packet.family == Family::V6 => {
+        extension::NONE if packet.family() == Family::V6 => {
             return Err(DropReason::TruncatedTransport)
         }
         _ => return Ok((0, 0)),

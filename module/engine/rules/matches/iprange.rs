@@ -1,19 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `-m iprange`: addresses from a first to a last, where no mask could tell them from others.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Matcher, Outcome};
 use crate::alloc::AllocError;
-use crate::engine::packet::{Body, DropReason, Family};
+use crate::engine::packet::{Body, Family};
 use crate::engine::rules::model::Rule;
 use crate::uapi::attr::{Attr, Error, Full, Writer};
 use crate::uapi::field::{Field, Kind, Not};
 use crate::uapi::range::Range;
 use crate::wire;
 
+/// Addresses of one family, from a first to a last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// Of IPv4.
+    V4(Range<Ipv4Addr>),
+    /// Of IPv6.
+    V6(Range<Ipv6Addr>),
+}
+
+impl Addresses {
+    /// The addresses between two of one family; `None` where they are of two.
+    pub fn new(first: IpAddr, last: IpAddr) -> Option<Self> {
+        match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => Some(Self::V4(Range { first, last })),
+            (IpAddr::V6(first), IpAddr::V6(last)) => Some(Self::V6(Range { first, last })),
+            _ => None,
+        }
+    }
+
+    /// The first and the last.
+    pub fn ends(&self) -> (IpAddr, IpAddr) {
+        match *self {
+            Self::V4(Range { first, last }) => (first.into(), last.into()),
+            Self::V6(Range { first, last }) => (first.into(), last.into()),
+        }
+    }
+
+    fn family(&self) -> Family {
+        match self {
+            Self::V4(_) => Family::V4,
+            Self::V6(_) => Family::V6,
+        }
+    }
+
+    /// Whether the address is one of these. Addresses are compared as numbers, which takes fewer steps than byte by
+    /// byte. One of the other family, of which `check` lets no rule ask, is none.
+    fn contain(&self, address: IpAddr) -> bool {
+        match (self, address) {
+            (Self::V4(Range { first, last }), IpAddr::V4(address)) => {
+                (u32::from(*first)..=u32::from(*last)).contains(&address.into())
+            }
+            (Self::V6(Range { first, last }), IpAddr::V6(address)) => {
+                (u128::from(*first)..=u128::from(*last)).contains(&address.into())
+            }
+            _ => false,
+        }
+    }
+}
+
 /// On netlink: the first and then the last address, each of 4 or 16 bytes in network order.
-impl Field for Range<IpAddr> {
+impl Field for Addresses {
     const KIND: Kind = Kind::Bytes(32);
 
     fn absent() -> Option<Self> {
@@ -21,15 +70,9 @@ impl Field for Range<IpAddr> {
     }
 
     fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
-        let long = |address: IpAddr| match address {
-            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-            IpAddr::V6(address) => address.octets(),
-        };
-        match (self.first, self.last) {
-            (IpAddr::V4(first), IpAddr::V4(last)) => {
-                to.put_parts(id, [&first.octets(), &last.octets()])
-            }
-            (first, last) => to.put_parts(id, [&long(first), &long(last)]),
+        match self {
+            Self::V4(range) => to.put_parts(id, [&range.first.octets(), &range.last.octets()]),
+            Self::V6(range) => to.put_parts(id, [&range.first.octets(), &range.last.octets()]),
         }
     }
 
@@ -45,7 +88,7 @@ impl Field for Range<IpAddr> {
         if first > last {
             return Err(from.invalid("range is reversed"));
         }
-        Ok(Self { first, last })
+        Self::new(first, last).ok_or(from.invalid("addresses of two families"))
     }
 }
 
@@ -54,62 +97,36 @@ wire! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct IpRange, "iprange-attrs" {
         /// `--src-range`
-        2 source: Option<Not<Range<IpAddr>>>,
+        2 source: Option<Not<Addresses>>,
         /// `--dst-range`
-        3 destination: Option<Not<Range<IpAddr>>>,
+        3 destination: Option<Not<Addresses>>,
     }
 }
 
-impl IpRange {
-    fn holds(&self, packet: &Body<'_>) -> Result<bool, DropReason> {
-        if let Some(asked) = &self.source {
-            if !holds(asked, packet.source_address()?) {
-                return Ok(false);
-            }
-        }
-        match &self.destination {
-            Some(asked) => Ok(holds(asked, packet.destination_address()?)),
-            None => Ok(true),
-        }
-    }
-}
-
-/// Addresses are compared as numbers, which takes fewer steps than byte by byte. A range of the other family, which
-/// `check` lets stand in no rule, has none of them.
-fn holds(asked: &Not<Range<IpAddr>>, address: IpAddr) -> bool {
-    let Range { first, last } = asked.value;
-    let within = match (first, last, address) {
-        (IpAddr::V4(first), IpAddr::V4(last), IpAddr::V4(address)) => {
-            (u32::from(first)..=last.into()).contains(&address.into())
-        }
-        (IpAddr::V6(first), IpAddr::V6(last), IpAddr::V6(address)) => {
-            (u128::from(first)..=last.into()).contains(&address.into())
-        }
-        _ => false,
-    };
-    within != asked.not
+/// Whether the address is one that is asked for, if any are.
+fn holds(asked: &Option<Not<Addresses>>, address: impl Fn() -> IpAddr) -> bool {
+    asked
+        .as_ref()
+        .is_none_or(|asked| asked.value.contain(address()) != asked.not)
 }
 
 impl Matcher for IpRange {
     fn check(&self, family: Family, _: &Rule) -> Result<(), &'static str> {
-        let ranges = [self.source, self.destination].into_iter().flatten();
-        let is_v4 = family == Family::V4;
-        let fits = |address: IpAddr| address.is_ipv4() == is_v4;
-        if ranges.clone().count() == 0 {
+        let mut ranges = [self.source, self.destination].into_iter().flatten();
+        if self.source.is_none() && self.destination.is_none() {
             return Err("the iprange match needs a range of sources or destinations");
         }
-        if ranges
-            .map(|range| range.value)
-            .all(|range| fits(range.first) && fits(range.last))
-        {
-            Ok(())
-        } else {
-            Err("the addresses of the iprange match are of another family")
+        if ranges.any(|range| range.value.family() != family) {
+            return Err("the addresses of the iprange match are of another family");
         }
+        Ok(())
     }
 
     fn test(&self, packet: &Body<'_>) -> Outcome {
-        Outcome::from(self.holds(packet))
+        Outcome::from(
+            holds(&self.source, || packet.source_address())
+                && holds(&self.destination, || packet.destination_address()),
+        )
     }
 
     fn try_clone(&self) -> Result<Self, AllocError> {
@@ -134,8 +151,8 @@ mod tests {
         IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, last[0], last[1]])
     }
 
-    fn range(first: IpAddr, last: IpAddr, not: bool) -> Option<Not<Range<IpAddr>>> {
-        let value = Range { first, last };
+    fn range(first: IpAddr, last: IpAddr, not: bool) -> Option<Not<Addresses>> {
+        let value = Addresses::new(first, last)?;
         Some(Not { value, not })
     }
 
@@ -211,9 +228,9 @@ mod tests {
         }
     }
 
-    fn got(bytes: &[u8]) -> Result<Range<IpAddr>, Error> {
+    fn got(bytes: &[u8]) -> Result<Addresses, Error> {
         let mut writer = Writer::new(64);
         writer.put(2, bytes).unwrap();
-        Range::get(&Reader::new(writer.bytes()).next().unwrap()?)
+        Addresses::get(&Reader::new(writer.bytes()).next().unwrap()?)
     }
 }

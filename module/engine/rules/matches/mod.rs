@@ -61,7 +61,7 @@ pub use eui64::Eui64;
 pub use frag::Frag;
 pub use hashlimit::Hashlimit;
 pub use icmp::{Icmp, Icmpv6, TypeCode};
-pub use iprange::IpRange;
+pub use iprange::{Addresses, IpRange};
 pub use ipv6_options::{Dst, Hbh, HeaderOption, HeaderOptions};
 pub use ipv6header::{Headers, Ipv6Header};
 pub use length::Length;
@@ -176,8 +176,10 @@ fn test<T: Matcher>(item: &T, packet: &Body<'_>) -> Outcome {
 macro_rules! matches {
     ($( $(#[$doc:meta])* $id:literal $variant:ident $attr:literal, )*) => {
         choice! {
-            /// A match.
+            /// A match. Which one it is has a byte of its own: in a hole of the largest one it would take every packet
+            /// more steps to read.
             #[derive(Debug, PartialEq, Eq)]
+            #[repr(u8)]
             pub enum Match, "match-attrs" {
                 $( $(#[$doc])* $id $variant $attr ($variant), )*
             }

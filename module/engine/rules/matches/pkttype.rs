@@ -51,7 +51,7 @@ impl Matcher for Pkttype {
     fn test(&self, packet: &Body<'_>) -> Outcome {
         let found = match packet.source().packet_type() {
             // A copy of what this machine sent does not say to whom. IPv6 sends none to all.
-            PacketType::Loopback if packet.family == Family::V6 || is_multicast(packet) => {
+            PacketType::Loopback if packet.family() == Family::V6 || is_multicast(packet) => {
                 PacketType::Multicast
             }
             PacketType::Loopback => PacketType::Broadcast,

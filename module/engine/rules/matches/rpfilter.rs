@@ -65,7 +65,7 @@ impl Rpfilter {
         match way {
             WayBack::None => false,
             // Of IPv6 all addresses of this machine are alike.
-            WayBack::Local { .. } if packet.family == Family::V6 => self.accept_local,
+            WayBack::Local { .. } if packet.family() == Family::V6 => self.accept_local,
             WayBack::Local { by_input } => self.accept_local && (by_input || self.loose),
             WayBack::Out { by_input } => by_input || self.loose,
         }
@@ -85,10 +85,7 @@ impl Matcher for Rpfilter {
     }
 
     fn test(&self, packet: &Body<'_>) -> Outcome {
-        let (source, destination) = match (packet.source_address(), packet.destination_address()) {
-            (Ok(source), Ok(destination)) => (source, destination),
-            (Err(reason), _) | (_, Err(reason)) => return Outcome::Drop(reason),
-        };
+        let (source, destination) = (packet.source_address(), packet.destination_address());
         Outcome::from(self.passes(packet, source, destination) != self.inverted)
     }
 

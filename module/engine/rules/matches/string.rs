@@ -210,7 +210,7 @@ mod tests {
                 ] {
                     let search = search(algorithm, b"hallo", false, from, to);
                     let item = StringMatch::new(search).ok().unwrap();
-                    for cut in [0, 20, 44 + at - 1, 44 + at, 44 + at + 3, 44 + at + 5, 1244] {
+                    for cut in [20, 30, 44 + at - 1, 44 + at, 44 + at + 3, 44 + at + 5, 1244] {
                         let linear = packet.0.get(..cut).unwrap();
                         let input = Input {
                             linear,

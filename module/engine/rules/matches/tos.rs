@@ -26,8 +26,7 @@ impl Matcher for Tos {
 
     fn test(&self, packet: &Body<'_>) -> Outcome {
         let Not { value, not } = self.value;
-        let holds = |class| (class & self.mask == value) != not;
-        Outcome::from(packet.traffic_class().map(holds))
+        Outcome::from((packet.traffic_class() & self.mask == value) != not)
     }
 
     fn try_clone(&self) -> Result<Self, AllocError> {

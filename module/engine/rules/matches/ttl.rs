@@ -59,12 +59,13 @@ fn check(comparison: Comparison, value: Not<u8>) -> Result<(), &'static str> {
 
 fn test(comparison: Comparison, value: Not<u8>, packet: &Body<'_>) -> Outcome {
     let Not { value, not } = value;
-    let holds = |hops| match comparison {
+    let hops = packet.hop_limit();
+    let holds = match comparison {
         Comparison::Equal => hops == value,
         Comparison::Less => hops < value,
         Comparison::Greater => hops > value,
     };
-    Outcome::from(packet.hop_limit().map(|hops| holds(hops) != not))
+    Outcome::from(holds != not)
 }
 
 impl Matcher for Ttl {

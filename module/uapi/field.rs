@@ -117,6 +117,38 @@ number! {
     u64, U64;
 }
 
+/// A number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Within<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Within<MIN, MAX> {
+    /// The number, if it is not outside.
+    pub fn new(number: u32) -> Option<Self> {
+        (MIN..=MAX).contains(&number).then_some(Self(number))
+    }
+
+    /// The number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> Field for Within<MIN, MAX> {
+    const KIND: Kind = Kind::U32;
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        self.0.put(id, to)
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        Self::new(u32::get(from)?).ok_or(from.error(Errno::Range, "number is out of range"))
+    }
+}
+
 /// Makes an enumeration, whose values are all in its `ALL`, an attribute with the value's number in 8 bits.
 /// What it says of another number comes with the error's kind.
 #[macro_export]

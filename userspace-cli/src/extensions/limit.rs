@@ -3,6 +3,7 @@
 
 use oxtables_engine::engine::packet::Family;
 use oxtables_engine::engine::rules::matches::Limit;
+use oxtables_engine::uapi::field::Within;
 
 use super::rates::{self, Rate};
 use super::{numbers, About, Extension, Opt, Options, Printed};
@@ -46,17 +47,19 @@ impl Extension for Limit {
             Some(token) => numbers::within(token, 1, Self::MAX_BURST.into(), "a burst")?,
             None => BURST,
         };
+        // No rate is lower than one a day, which is the longest period.
+        let fits = || Problem::new(options.span, "the limit is out of range");
         Ok(Self {
-            // A day is the longest, and fits.
-            period: period as u32,
-            burst,
+            period: Within::new(period as u32).ok_or_else(fits)?,
+            burst: Within::new(burst).ok_or_else(fits)?,
             full_at: options.memory()?,
         })
     }
 
     fn print(&self, _: Family) -> Vec<Printed> {
-        let (_, rate) = rates::printed(self.period.into(), Self::SCALE.into());
-        let burst = (self.burst != BURST).then(|| Printed::new("limit-burst", false, self.burst));
+        let (_, rate) = rates::printed(self.period.number().into(), Self::SCALE.into());
+        let burst = self.burst.number();
+        let burst = (burst != BURST).then(|| Printed::new("limit-burst", false, burst));
         [Printed::new("limit", false, rate)]
             .into_iter()
             .chain(burst)

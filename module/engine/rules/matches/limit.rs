@@ -7,6 +7,7 @@ use crate::engine::packet::{Body, Family};
 use crate::engine::rules::bucket;
 use crate::engine::rules::memory::Memory;
 use crate::engine::rules::model::Rule;
+use crate::uapi::field::Within;
 use crate::wire;
 
 wire! {
@@ -14,9 +15,9 @@ wire! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limit, "limit-attrs" {
         /// `--limit`, as the time from one packet to the next, in parts of [`Limit::SCALE`] of a second.
-        2 period: u32,
+        2 period: Within<1, { Limit::MAX_PERIOD }>,
         /// `--limit-burst`, the packets that may come at once.
-        3 burst: u32,
+        3 burst: Within<1, { Limit::MAX_BURST }>,
     }
     state {
         /// The time at which as many may come again.
@@ -37,20 +38,14 @@ impl Limit {
 
 impl Matcher for Limit {
     fn check(&self, _: Family, _: &Rule) -> Result<(), &'static str> {
-        if !(1..=Self::MAX_PERIOD).contains(&self.period) {
-            return Err("the period of a limit is a day at most, and not zero");
-        }
-        if !(1..=Self::MAX_BURST).contains(&self.burst) {
-            return Err("the burst of a limit is 1 to 10000 packets");
-        }
         Ok(())
     }
 
     fn test(&self, packet: &Body<'_>) -> Outcome {
         let now = packet.source().monotonic();
         // Within 64 bits by the limits above.
-        let cost = u64::from(self.period) * Self::NANOSECONDS;
-        let depth = cost.saturating_mul(self.burst.into());
+        let cost = u64::from(self.period.number()) * Self::NANOSECONDS;
+        let depth = cost.saturating_mul(self.burst.number().into());
         let enough = self
             .full_at
             .update(|full_at| match bucket::take(full_at, now, cost, depth) {
@@ -75,6 +70,8 @@ mod tests {
     use super::*;
     use crate::engine::fixtures::{hits_at, one};
     use crate::engine::rules::{Match, Program};
+    use crate::uapi::attr::{Reader, Writer};
+    use crate::uapi::field::{Field, Wire};
 
     #[test]
     fn as_many_as_the_rate_allows() {
@@ -102,10 +99,22 @@ mod tests {
 
     #[test]
     fn what_a_message_can_ask() {
-        let allowed = |period, burst| one(limit(period, burst)).is_ok();
-        assert!(allowed(1, 1));
-        for (period, burst) in [(0, 5), (Limit::MAX_PERIOD + 1, 5), (1, 0), (1, 10_001)] {
-            assert!(!allowed(period, burst));
+        let asks = |period: u32, burst: u32| {
+            let mut writer = Writer::new(100);
+            let asked = writer.nest(1, |to| period.put(2, to).and_then(|()| burst.put(3, to)));
+            assert!(asked.is_ok());
+            let message = Reader::new(writer.bytes()).next();
+            Limit::decode(&message.unwrap().ok().unwrap()).err()
+        };
+        assert!(asks(1, 1).is_none());
+        // The headers of the match and of the attributes before the wrong one.
+        for (period, burst, offset) in [
+            (0, 5, 4),
+            (Limit::MAX_PERIOD + 1, 5, 4),
+            (1, 0, 12),
+            (1, 10_001, 12),
+        ] {
+            assert!(asks(period, burst).unwrap().offset == Some(offset));
         }
     }
 
@@ -132,8 +141,8 @@ mod tests {
 
     fn limit(period: u32, burst: u32) -> Match {
         Match::Limit(Limit {
-            period,
-            burst,
+            period: Within::new(period).unwrap(),
+            burst: Within::new(burst).unwrap(),
             full_at: Memory::new().unwrap(),
         })
     }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """-m owner; packets that are forwarded have no socket, so it is tried in t-metadata.sh."""
 
+HOOKS = ("OUTPUT",)
+
 
 def numbers(dice):
     low, high = sorted([dice.below(70000), dice.below(70000)])

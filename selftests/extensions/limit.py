@@ -14,7 +14,7 @@ def rule(dice):
 def printed(dice):
     unit = dice.pick("", "/s", "/sec", "/Second", "/m", "/min", "/minute", "/h", "/hour", "/d", "/day")
     count = dice.pick(1, 3, 7, 10, 60, 100, 1000, 3000, 7001, 10000, dice.below(10000) + 1)
-    # iptables refuses long periods with large bursts, or takes them for something else (see docs/ruleset.md).
+    # iptables refuses long periods with large bursts, or takes them for something else (see docs/differences.md).
     slow = 86400 / count if unit.startswith("/d") else 3600 / count if unit.startswith("/h") else 60
     bursts = [1, 2, 5, 10] if slow < 10000 else [1]
     return f"-m limit --limit {count}{unit} --limit-burst {dice.pick(*bursts)}"

@@ -3,7 +3,8 @@
 of a ruleset tell apart.
 
 A ruleset is a chain that the packets of one network walk, `c` and its number, and chains that this one leads to. What
-is left at its end is accepted, so that its mark can be seen.
+is left at its end is accepted, so that its mark can be seen. Some stand in the table filter, others are walked before
+routing: in iptables' table raw, in a table of one's own in ours.
 """
 
 import struct
@@ -17,7 +18,8 @@ from worlds import LOCAL
 FLAGS = ["SYN", "ACK", "FIN", "RST", "URG", "PSH"]
 # The chains of a ruleset, by what follows its number; each leads to those after it only.
 CHAINS = ["", "a", "b"]
-HOOKS = ("INPUT", "FORWARD", "OUTPUT")
+EARLY = "PREROUTING"
+HOOKS = (EARLY, "INPUT", "FORWARD", "OUTPUT")
 
 
 class Rule(NamedTuple):
@@ -45,29 +47,34 @@ def network(family, number):
     return f"10.7.{number}" if family == 4 else f"fd00:7:{number:x}"
 
 
+class Table:
+    """A table of rulesets as they are added to it."""
+
+    def __init__(self, *lines):
+        self.heads, self.jumps, self.tails = list(lines), [], []
+
+    def lines(self):
+        return [*self.heads, *self.jumps, *self.tails, "COMMIT"]
+
+
 def text(family, rulesets):
-    """Rulesets in one, each for the packets of its network: those forwarded, those for the firewall, its answers."""
-    heads, jumps, tails = [], [], []
+    """Rulesets in one, each for the packets of its network: those forwarded, those for the firewall, its answers; for
+    ours and for theirs."""
+    # Where no rule leads from OUTPUT, answers are let out.
+    late = Table("*filter", ":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", ":OUTPUT ACCEPT [0:0]")
+    early = Table(f":{EARLY} ACCEPT [0:0]")
+    late.jumps.append(f"-A FORWARD -s {'10.6.0.1' if family == 4 else 'fd00:6::1'} -j ACCEPT")
     for number, (rules, hooks, _) in enumerate(rulesets):
         net = network(family, number) + (".0/24" if family == 4 else "::/48")
-        heads += [f":c{number}{chain} - [0:0]" for chain in CHAINS]
-        jumps += [f"-A {hook} {'-d' if hook == 'OUTPUT' else '-s'} {net} -j c{number}" for hook in hooks]
-        tails += [rule.text(number) for rule in rules] + [f"-A c{number} -j ACCEPT"]
-    return "\n".join(
-        [
-            "*filter",
-            # Where no rule leads from OUTPUT, answers are let out.
-            ":INPUT DROP [0:0]",
-            ":FORWARD DROP [0:0]",
-            ":OUTPUT ACCEPT [0:0]",
-            *heads,
-            f"-A FORWARD -s {'10.6.0.1' if family == 4 else 'fd00:6::1'} -j ACCEPT",
-            *jumps,
-            *tails,
-            "COMMIT",
-            "",
-        ]
-    )
+        table = late
+        if EARLY in hooks:
+            table = early
+            late.jumps += [f"-A {hook} -s {net} -j ACCEPT" for hook in ("INPUT", "FORWARD")]
+        table.heads += [f":c{number}{chain} - [0:0]" for chain in CHAINS]
+        table.jumps += [f"-A {hook} {'-d' if hook == 'OUTPUT' else '-s'} {net} -j c{number}" for hook in hooks]
+        table.tails += [rule.text(number) for rule in rules] + [f"-A c{number} -j ACCEPT"]
+    heads = {"ours": f"*early hooks={EARLY} place=-300", "theirs": "*raw"}
+    return {world: "\n".join([*late.lines(), head, *early.lines(), ""]) for world, head in heads.items()}
 
 
 class Generator(Dice):
@@ -149,6 +156,25 @@ class Generator(Dice):
         # Nothing below debug is to reach the console, where each line takes its time.
         return " ".join([f"LOG --log-level debug --log-prefix {name}:", *some])
 
+    def nflog(self, name):
+        options = [f"--nflog-group {self.below(4)}", "--nflog-size 40", "--nflog-threshold 3"]
+        return " ".join([f"NFLOG --nflog-prefix {name}", *self.dice.sample(options, self.below(3))])
+
+    def nfqueue(self):
+        # No program listens: what is not let pass without one is lost.
+        queues = self.pick("--queue-num 7", "--queue-balance 0:3", "--queue-balance 4:5 --queue-cpu-fanout")
+        return f"NFQUEUE {queues} {self.pick('', '--queue-bypass', '--queue-bypass')}".rstrip()
+
+    def tee(self):
+        # The copies are seen behind the firewall.
+        gateway = "10.0.2.2" if self.family == 4 else "fd00:2::2"
+        return f"TEE --gateway {gateway} {self.pick('', '--oif wan0')}".rstrip()
+
+    def besides(self, name, early):
+        """A target that lets the packet go on, and does something besides."""
+        kinds = [lambda: self.nflog(name), self.tee, lambda: f"AUDIT --type {self.pick('accept', 'drop', 'reject')}"]
+        return self.pick(*kinds, *([lambda: "TRACE"] * early))()
+
     def reject(self, words):
         answers = ["", "icmp-admin-prohibited" if self.family == 4 else "icmp6-adm-prohibited"]
         if words.startswith("-p tcp"):
@@ -181,15 +207,15 @@ class Generator(Dice):
             ]
         )
 
-    def rule(self, chain, place, last, theme):
+    def rule(self, chain, place, last, theme, early):
         words = self.asks(theme)
         later = CHAINS[CHAINS.index(chain) + 1 :]
         if " -j " in f" {words} ":
             # A target with what it needs.
             return Rule(chain, words, "")
-        kinds = ["mark"] * 5 + ["log"] * 3 + ["chain"] * 3 * bool(later)
+        kinds = ["mark"] * 5 + ["log"] * 3 + ["besides"] * 2 + ["chain"] * 3 * bool(later)
         if words:
-            kinds += ["", "RETURN", "ACCEPT", "DROP", "REJECT"]
+            kinds += ["", "RETURN", "ACCEPT", "DROP", "NFQUEUE", *["REJECT"] * (not early)]
         kind = "chain" if last and later else self.dice.choice(kinds)
         if kind == "mark":
             lead = self.set_mark()
@@ -197,20 +223,28 @@ class Generator(Dice):
             lead = self.log(f"{chain or 'c'}{place}")
         elif kind == "chain":
             return Rule(chain, words, f"{self.pick('-j', '-j', '-j', '-g')} @{self.dice.choice(later)}")
+        elif kind == "besides":
+            lead = self.besides(f"{chain or 'c'}{place}", early)
         elif kind == "REJECT":
             lead = self.reject(words)
+        elif kind == "NFQUEUE":
+            lead = self.nfqueue()
         else:
             lead = kind
         return Rule(chain, words, f"-j {lead}" if lead else "")
 
     def ruleset(self):
         """A ruleset about two extensions."""
-        theme = [self.dice.choice(self.extensions) for _ in range(2 if self.extensions else 0)]
-        hooks = tuple(hook for hook in HOOKS if all(hook in extensions.hooks(extension) for extension in theme))
+        hooks = ()
+        while not hooks:
+            theme = [self.dice.choice(self.extensions) for _ in range(2 if self.extensions else 0)]
+            hooks = tuple(hook for hook in HOOKS if all(hook in extensions.hooks(extension) for extension in theme))
+        early = hooks == (EARLY,) or EARLY in hooks and self.chance(0.2)
+        hooks = (EARLY,) if early else tuple(hook for hook in hooks if hook != EARLY)
         rules = []
         for chain, least, most in zip(CHAINS, (2, 1, 1), (6, 3, 3)):
             count = self.dice.randint(least, most)
-            rules += [self.rule(chain, place, place == count - 1, theme) for place in range(count)]
+            rules += [self.rule(chain, place, place == count - 1, theme, early) for place in range(count)]
         return Ruleset(rules, hooks, theme)
 
     # Packets
@@ -281,6 +315,7 @@ class Generator(Dice):
         """A function that makes the packet, given its number and where it comes from."""
         host, target = self.below(7) + 1, self.below(7) + 1
         transport, details = self.pick(*theme).packet(self) if theme and self.chance(0.6) else (None, {})
+        host = details.pop("host", host)
         transport = transport or self.transport()
         if self.family == 4:
             details = {

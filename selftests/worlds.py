@@ -29,7 +29,13 @@ SETTINGS = {
     "ipv4/icmp_msgs_per_sec": 100000,
     "ipv4/icmp_msgs_burst": 10000,
     "ipv6/icmp/ratelimit": 0,
+    # iptables tells in the log what a traced packet meets, ours does not.
+    "netfilter/nf_log/2": "NONE",
+    "netfilter/nf_log/10": "NONE",
 }
+# How many networks packets come from, at most; see network() of rulesets.py. In each there is a host that lies on the
+# other side, and one to which no way leads.
+NETWORKS, ELSEWHERE, NOWHERE = 25, 9, 10
 
 
 def setting(name, value):
@@ -42,6 +48,8 @@ def setting(name, value):
 
 def set_up():
     tear_down()
+    # Once loaded, what logs would choose itself for traces too.
+    run("", "modprobe", "nf_log_syslog")
     setting("netfilter/nf_log_all_netns", 1)
     # The same hardware addresses in both, since a line in the log holds them.
     near, far = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -77,6 +85,13 @@ def set_up():
             "route add 10.9.0.0/16 via 10.0.2.2",
             "route add fd00:9::/32 via fd00:2::2",
         ]
+        for number in range(NETWORKS):
+            lines += [
+                f"route add 10.7.{number}.{ELSEWHERE} via 10.0.2.2",
+                f"route add unreachable 10.7.{number}.{NOWHERE}",
+                f"route add fd00:7:{number:x}::{ELSEWHERE:x} via fd00:2::2",
+                f"route add unreachable fd00:7:{number:x}::{NOWHERE:x}",
+            ]
         run(world, "ip", "-batch", "-", given="\n".join(lines) + "\n")
         # A checksum left to the card would not be there to compare.
         run(world, "ethtool", "-K", "lan0", "tx", "off")
@@ -93,23 +108,22 @@ def tear_down():
 
 
 def load(family, text):
-    """Puts a ruleset in force in both; returns what those say that do not take it."""
+    """Puts a ruleset in force in both, in each as it says it; returns what those say that do not take it."""
+    commands = {"ours": ["oxtables", f"-{family}", "load", "-"], "theirs": [f"{LEGACY[family]}-restore"]}
     # What a rule remembers goes on in ours where it is loaded again, so both begin with nothing.
-    nothing = "*filter\nCOMMIT\n"
-    run("ours", "oxtables", f"-{family}", "load", "-", given=nothing)
-    run("theirs", f"{LEGACY[family]}-restore", given=nothing)
-    said = [
-        run("ours", "oxtables", f"-{family}", "load", "-", given=text, may_fail=True),
-        run("theirs", f"{LEGACY[family]}-restore", given=text, may_fail=True),
-    ]
+    for world, table in (("ours", "*early hooks=PREROUTING place=-300"), ("theirs", "*raw")):
+        run(world, *commands[world], given=f"*filter\nCOMMIT\n{table}\nCOMMIT\n")
+    said = [run(world, *command, given=text[world], may_fail=True) for world, command in commands.items()]
     return [text for status, text in said if status]
 
 
 def counted(family):
     """What each has counted since the ruleset was loaded: see counters()."""
+    save = {"ours": ["oxtables", f"-{family}", "save", "-c"], "theirs": [f"{LEGACY[family]}-save", "-c"]}
+    tables = {"ours": ("filter", "early"), "theirs": ("filter", "raw")}
     return {
-        "ours": counters(run("ours", "oxtables", f"-{family}", "save", "-t", "filter", "-c")),
-        "theirs": counters(run("theirs", f"{LEGACY[family]}-save", "-t", "filter", "-c")),
+        world: counters("".join(run(world, *command, "-t", table) for table in tables[world]))
+        for world, command in save.items()
     }
 
 
@@ -169,20 +183,21 @@ class Tester:
                 source.send(data)
             source.send(self.last)
             # The machines say things of their own too.
-            passed = sorted(data for data in target.until(SENTINEL) if number_of(data) in packets)
+            passed = target.until(SENTINEL)
+            passed = sorted(data for data in passed if number_of(data) in packets and network == networks_of(data)[0])
             answers = []
             while (answer := source.receive(0)) is not None:
-                if network == network_of(answer):
+                if network == networks_of(answer)[1]:
                     answers.append(essence(answer))
             seen[world] = Seen(passed, sorted(answers), self.log.lines())
         return seen
 
 
-def network_of(packet):
-    """Where a packet goes, as network() of rulesets.py says where one comes from."""
+def networks_of(packet):
+    """Where a packet comes from and where it goes, as network() of rulesets.py says it."""
     if packet[0] >> 4 == 4:
-        return ".".join(map(str, packet[16:19]))
-    return ":".join(f"{word:x}" for word in struct.unpack_from("!3H", packet, 24))
+        return [".".join(map(str, packet[at : at + 3])) for at in (12, 16)]
+    return [":".join(f"{word:x}" for word in struct.unpack_from("!3H", packet, at)) for at in (8, 24)]
 
 
 def essence(packet):

@@ -2,13 +2,14 @@
 """What the tests know of each match and target, a file each; the file's name is the extension's.
 
     FAMILIES        those it is for; both without it
-    HOOKS           the built-in chains that may lead to its rules; all that filter has without it
+    HOOKS           the built-in chains that may lead to its rules; PREROUTING and all that filter has without it
     rule(dice)      a rule at random that uses it, its protocol and what else it needs included, without a target
                     (a target's: with `-j`)
     printed(dice)   the same, where rules may be that time or chance decides by: only their text is compared; rule(dice)
                     without it
     packet(dice)    a packet at random that such rules tell from others: a transport (protocol and bytes; None
-                    for any), and what the IP header says beside the usual (see ip4 and ip6 in wire.py)
+                    for any), and what the IP header says beside the usual (see ip4 and ip6 in wire.py), the
+                    `host` of its network that it comes from included
     apart(rule)     whether to keep a rule from iptables' packets, which it does not judge as ours; none without it
     cases(family)   cases (case.py): what must match and what must not
 
@@ -34,7 +35,7 @@ def families(name):
 
 def hooks(extension):
     """The built-in chains that may lead to rules with an extension."""
-    return getattr(extension, "HOOKS", ("INPUT", "FORWARD", "OUTPUT"))
+    return getattr(extension, "HOOKS", ("PREROUTING", "INPUT", "FORWARD", "OUTPUT"))
 
 
 def of(family):

@@ -3,7 +3,7 @@
 
 from case import *
 
-HOOKS = ("INPUT", "FORWARD")
+HOOKS = ("PREROUTING", "INPUT", "FORWARD")
 FAMILIES = (6,)
 
 

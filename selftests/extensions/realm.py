@@ -3,6 +3,7 @@
 
 from case import *
 
+HOOKS = ("INPUT", "FORWARD", "OUTPUT")
 FAMILIES = (4,)
 
 

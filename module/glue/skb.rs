@@ -69,9 +69,9 @@ impl<'a> Packet<'a> {
     /// The packet's length from the network header on, in bytes.
     #[inline]
     pub(super) fn len(&self) -> u32 {
-        // SAFETY: `len` is 32 bits wide.
-        let len = unsafe { self.field::<u32>(bindings::CONST_SKB_LEN) };
-        len.saturating_sub(self.network_offset() as u32)
+        // SAFETY: `data_len` is 32 bits wide.
+        let data_len = unsafe { self.field::<u32>(bindings::CONST_SKB_DATA_LEN) };
+        data_len.wrapping_add(self.linear().len() as u32)
     }
 
     /// The bytes from the network header on that lie in one piece.

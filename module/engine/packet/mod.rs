@@ -561,24 +561,21 @@ impl Ports {
             _ => return Self::None,
         };
         match first {
-            Some([s0, s1, d0, d1]) => Self::Known {
-                source: u16::from_be_bytes([s0, s1]),
-                destination: u16::from_be_bytes([d0, d1]),
+            Some(word) => Self::Known {
+                source: (word >> 16) as u16,
+                destination: word as u16,
             },
             None => Self::Damaged(DropReason::TruncatedTransport),
         }
     }
 }
 
-/// The first four bytes of a header of which `N` must be there.
+/// The first four bytes of a header of which `N` must be there, as a number.
 #[inline(always)]
-fn first_word<const N: usize>(
-    linear: &[u8],
-    source: &dyn Source,
-    offset: usize,
-) -> Option<[u8; 4]> {
+fn first_word<const N: usize>(linear: &[u8], source: &dyn Source, offset: usize) -> Option<u32> {
     let mut buffer = [0; N];
-    read(linear, source, offset, &mut buffer).and_then(|header| header.first_chunk().copied())
+    let header = read(linear, source, offset, &mut buffer)?;
+    Some(u32::from_be_bytes(*header.first_chunk()?))
 }
 
 /// A parsed packet; `A` is an address as its family compares it.

@@ -13,8 +13,9 @@ use super::targets::{Effect, Nfqueue, Reject};
 use super::trace::{self, Event, Step};
 use crate::engine::packet::{self, DeviceName, DropReason, Family, Input, Packet, Ports, V6};
 
-/// What becomes of a packet.
+/// What becomes of a packet. Which it is has a byte of its own, as with matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Verdict {
     /// It goes on.
     Accept,

@@ -245,6 +245,9 @@ class Generator(Dice):
         for chain, least, most in zip(CHAINS, (2, 1, 1), (6, 3, 3)):
             count = self.dice.randint(least, most)
             rules += [self.rule(chain, place, place == count - 1, theme, early) for place in range(count)]
+        # A copy that gets a mark in OUTPUT leaves its gateway in ours: it is routed again, as in iptables' mangle.
+        if all(any(f"-j {target}" in rule.lead for rule in rules) for target in ("TEE", "MARK")):
+            hooks = tuple(hook for hook in hooks if hook != "OUTPUT")
         return Ruleset(rules, hooks, theme)
 
     # Packets

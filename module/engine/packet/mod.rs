@@ -515,22 +515,62 @@ pub struct Transport {
 }
 
 /// The ports of a packet: read once, since most rules ask for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ports {
-    /// Its ports, in host order. The whole fixed part of the transport header is there.
-    Known {
-        /// The source port.
-        source: u16,
-        /// The destination port.
-        destination: u16,
-    },
-    /// It has none to judge by: a later fragment, or a protocol without ports.
+#[derive(Clone, Copy)]
+pub struct Ports {
+    /// Source and destination, in host order, as they stand in the header; 0 where there are none.
+    both: u32,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Known,
     None,
-    /// It should have ports and is damaged, so that a rule that asks for them must drop it.
     Damaged(DropReason),
 }
 
 impl Ports {
+    /// Those of a packet that has none.
+    const NONE: Self = Self {
+        both: 0,
+        state: State::None,
+    };
+
+    /// The source port, in host order; 0 where there is none.
+    #[inline]
+    pub fn source(self) -> u16 {
+        (self.both >> 16) as u16
+    }
+
+    /// The destination port, in host order; 0 where there is none.
+    #[inline]
+    pub fn destination(self) -> u16 {
+        self.both as u16
+    }
+
+    /// Source and destination. The whole fixed part of the transport header is there then; `None` where there are none to
+    /// judge by: in a later fragment, or of a protocol without ports.
+    ///
+    /// # Errors
+    ///
+    /// The packet should have ports and is damaged, so that a rule that asks for them must drop it.
+    #[inline]
+    pub fn known(self) -> Result<Option<(u16, u16)>, DropReason> {
+        match self.state {
+            State::Known => Ok(Some((self.source(), self.destination()))),
+            State::None => Ok(None),
+            State::Damaged(reason) => Err(reason),
+        }
+    }
+
+    #[inline(always)]
+    const fn damaged(reason: DropReason) -> Self {
+        Self {
+            state: State::Damaged(reason),
+            ..Self::NONE
+        }
+    }
+
     #[inline(always)]
     fn find(
         family: Family,
@@ -544,28 +584,28 @@ impl Ports {
             fragment,
         }) = transport
         else {
-            return Self::None;
+            return Self::NONE;
         };
         if fragment != 0 {
             // A fragment that begins 8 bytes in would overwrite the flags of the first one's header when
             // they are put together; nothing honest sends it (RFC 1858, section 3).
             return match (family, protocol, fragment) {
-                (Family::V4, protocol::TCP, 8) => Self::Damaged(DropReason::TinyFragment),
-                _ => Self::None,
+                (Family::V4, protocol::TCP, 8) => Self::damaged(DropReason::TinyFragment),
+                _ => Self::NONE,
             };
         }
         let first = match protocol {
             protocol::TCP => first_word::<20>(linear, source, offset),
             protocol::UDP | protocol::UDPLITE => first_word::<8>(linear, source, offset),
             protocol::SCTP | protocol::DCCP => first_word::<12>(linear, source, offset),
-            _ => return Self::None,
+            _ => return Self::NONE,
         };
         match first {
-            Some(word) => Self::Known {
-                source: (word >> 16) as u16,
-                destination: word as u16,
+            Some(both) => Self {
+                both,
+                state: State::Known,
             },
-            None => Self::Damaged(DropReason::TruncatedTransport),
+            None => Self::damaged(DropReason::TruncatedTransport),
         }
     }
 }
@@ -613,7 +653,7 @@ impl<'a> Body<'a> {
         let ports = if with_ports {
             Ports::find(fixed.family(), transport, input.linear, input.source)
         } else {
-            Ports::None
+            Ports::NONE
         };
         Self {
             mark: input.mark,
@@ -631,7 +671,7 @@ impl<'a> Body<'a> {
     pub fn is_plain(&self) -> bool {
         self.transport
             .is_some_and(|transport| transport.fragment == 0)
-            && !matches!(self.ports, Ports::Damaged(_))
+            && !matches!(self.ports.state, State::Damaged(_))
     }
 
     /// The family of the packet.

@@ -11,7 +11,7 @@ use super::model::Policy;
 use super::program::{Entrance, Program, Rules, MAX_DEPTH};
 use super::targets::{Effect, Nfqueue, Reject};
 use super::trace::{self, Event, Step};
-use crate::engine::packet::{self, DeviceName, DropReason, Family, Input, Packet, Ports, V6};
+use crate::engine::packet::{self, DeviceName, DropReason, Family, Input, Packet, V6};
 
 /// What becomes of a packet. Which it is has a byte of its own, as with matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,13 +155,7 @@ fn walk<A: Address>(
         .body
         .transport
         .map_or(0, |transport| transport.protocol);
-    let (source, destination) = match packet.body.ports {
-        Ports::Known {
-            source,
-            destination,
-        } => (source, destination),
-        _ => (0, 0),
-    };
+    let (source, destination) = (packet.body.ports.source(), packet.body.ports.destination());
     // Made by the first jump: most packets meet none, and it is not small.
     let mut callers: Option<Callers<'_, A>> = None;
     // The interfaces, the one that the packet came in by and the one that it goes out by: read by the first line that

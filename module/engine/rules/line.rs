@@ -11,7 +11,7 @@ use super::matches::{Outcome, PortPair, PortRange};
 use super::model::Device;
 use super::program::Rules;
 use super::targets::{Nfqueue, Reject, SetMark};
-use crate::engine::packet::{DeviceName, DropReason, Packet, Ports, V6};
+use crate::engine::packet::{DeviceName, DropReason, Packet, V6};
 use crate::uapi::field::Not;
 
 /// An address as a family compares it.
@@ -269,17 +269,14 @@ impl<A: Address> Line<A> {
             }
         }
         if asks(ask::PORTS) {
-            match packet.body.ports {
-                Ports::Known {
-                    source,
-                    destination,
-                } => {
+            match packet.body.ports.known() {
+                Ok(Some((source, destination))) => {
                     if self.quick.excludes_ports(source, destination) {
                         return Outcome::No;
                     }
                 }
-                Ports::None => return Outcome::No,
-                Ports::Damaged(reason) => return Outcome::Drop(reason),
+                Ok(None) => return Outcome::No,
+                Err(reason) => return Outcome::Drop(reason),
             }
             if more.is_some_and(|more| more.ports.test(&packet.body) != Outcome::Yes) {
                 return Outcome::No;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anstyle::{AnsiColor, Style};
 
-use oxtables_engine::engine::packet::{parse_v4, parse_v6, Body, Family, Flat, Ports};
+use oxtables_engine::engine::packet::{parse_v4, parse_v6, Body, Family, Flat};
 use oxtables_engine::engine::rules::trace::{Met, Next};
 use oxtables_engine::engine::rules::Model;
 use oxtables_engine::uapi::trace::Trace;
@@ -139,13 +139,7 @@ fn headers(trace: &Trace) -> Option<Headers> {
     let [source, destination] = addresses(trace.family, bytes)?;
     let read = |body: &Body<'_>| {
         let protocol = body.transport.map(|transport| transport.protocol);
-        let (source_port, destination_port) = match body.ports {
-            Ports::Known {
-                source,
-                destination,
-            } => (Some(source), Some(destination)),
-            _ => (None, None),
-        };
+        let (source_port, destination_port) = body.ports.known().ok().flatten().unzip();
         Headers {
             source: source.to_string(),
             destination: destination.to_string(),

@@ -2,7 +2,7 @@
 //! Ports, and where a packet has them.
 
 use super::Outcome;
-use crate::engine::packet::{Body, DropReason, Ports};
+use crate::engine::packet::{Body, DropReason};
 use crate::uapi::field::Not;
 use crate::uapi::range::Range;
 
@@ -22,18 +22,15 @@ impl PortPair {
     /// Whether a packet's ports are among them.
     #[inline]
     pub fn test(&self, packet: &Body<'_>) -> Outcome {
-        match packet.ports {
-            Ports::Known {
-                source,
-                destination,
-            } => {
+        match packet.ports.known() {
+            Ok(Some((source, destination))) => {
                 let fits = |asked: &Option<Not<PortRange>>, port| {
                     asked.is_none_or(|range| range.holds(port))
                 };
                 Outcome::from(fits(&self.source, source) && fits(&self.destination, destination))
             }
-            Ports::None => Outcome::No,
-            Ports::Damaged(reason) => Outcome::Drop(reason),
+            Ok(None) => Outcome::No,
+            Err(reason) => Outcome::Drop(reason),
         }
     }
 }

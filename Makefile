@@ -63,7 +63,7 @@ differ: module cli ## Show random packets to COUNT random rulesets in oxtables a
 	@OXTABLES_TIMEOUT=$(or $(OXTABLES_TIMEOUT),86400) qemu/boot $(KERNEL) \
 		'insmod "$$OXTABLES_KO" && selftests/differ "$(or $(SEED),$(shell date +%s))" $(or $(COUNT),200)'
 
-fuzz: deps ## Let a fuzzer (TARGET: packet, ruleset, netlink; all) run for SECONDS
+fuzz: deps ## Let a fuzzer (TARGET: packet, tuple, ruleset, netlink; all) run for SECONDS
 	@selftests/fuzz '$(or $(TARGET),all)' '$(or $(SECONDS),30)'
 
 bench: module cli ## Compare speed and memory with no firewall, iptables and nft (production kernel)

@@ -9,7 +9,10 @@ mod generate;
 #[path = "../../userspace-cli/tests/walk/mod.rs"]
 mod walk;
 
+mod connections;
 mod seeds;
+
+pub use connections::tuple;
 
 use std::cell::OnceCell;
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What tests are made of: packets, rulesets of a few lines, and an environment that remembers.
 
-use super::packet::{parse_v4, parse_v6, DeviceName, DropReason, Family, Flat, Hook, Metadata};
+use super::conntrack::{Address, Direction, Tuple};
+use super::packet::{
+    parse_v4, parse_v6, Body, Connection, DeviceName, DropReason, Family, Flat, Hook, Input,
+    Metadata, Status, Tracking,
+};
 use super::rules::matches::{Matcher, Outcome};
 use super::rules::model::Matches;
 use super::rules::targets::Effect;
 use super::rules::trace::{Met, Next, Step};
-use super::rules::transaction::{apply, Action, Op};
+use super::rules::transaction::{apply, Action, Op, Own};
 use super::rules::{Counters, Env, Error, Match, Model, Program, Rule, Target, Verdict};
 use super::text::Name;
 use crate::alloc::{Arc, KVVec, KVec, GFP_KERNEL};
@@ -61,6 +65,21 @@ pub(crate) fn v6(next: u8, rest: &[u8]) -> Bytes {
         .then(rest)
 }
 
+/// An IPv4 header that tells what follows it, and that.
+pub(crate) fn v4(protocol: u8, rest: &[u8]) -> Bytes {
+    Bytes::of(TCP_V4.get(..20).unwrap())
+        .with(9, protocol)
+        .then(rest)
+}
+
+/// A header of the family's that tells what follows it, and that.
+pub(crate) fn ip(family: Family, protocol: u8, rest: &[u8]) -> Bytes {
+    match family {
+        Family::V4 => v4(protocol, rest),
+        Family::V6 => v6(protocol, rest),
+    }
+}
+
 /// A packet that came in by eth0.
 pub(crate) fn flat(bytes: &[u8]) -> Flat<'_> {
     Flat {
@@ -70,32 +89,99 @@ pub(crate) fn flat(bytes: &[u8]) -> Flat<'_> {
     }
 }
 
+/// The connection that [`TCP_V4`] begins, whose destination is 203.0.113.3 port 2222 in truth.
+pub(crate) fn connection_v4() -> Connection {
+    let here = (Address::v4([192, 0, 2, 1]), [4, 0]);
+    let there = (Address::v4([198, 51, 100, 2]), [0, 22]);
+    let truth = (Address::v4([203, 0, 113, 3]), [8, 174]);
+    connection(Family::V4, 6, [here, there, truth])
+}
+
+/// The same of [`UDP_V6`], whose destination is 2001:db8::3 port 53.
+pub(crate) fn connection_v6() -> Connection {
+    let address = |last| Address::v6([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+    let ends = [
+        (address(1), [4, 0]),
+        (address(2), [0, 53]),
+        (address(3), [0, 53]),
+    ];
+    connection(Family::V6, 17, ends)
+}
+
+fn connection(
+    family: Family,
+    protocol: u8,
+    [from, to, truth]: [(Address, [u8; 2]); 3],
+) -> Connection {
+    let tuple = |from: (Address, [u8; 2]), to: (Address, [u8; 2]), direction| Tuple {
+        source: from.0,
+        source_id: from.1,
+        family: family as u16,
+        destination: to.0,
+        destination_id: to.1,
+        protocol,
+        direction,
+    };
+    Connection {
+        original: tuple(from, to, Direction::Original),
+        reply: tuple(truth, from, Direction::Reply),
+        status: Status::SEEN_REPLY.or(Status::DST_NAT),
+        seconds_left: 100,
+        counters: None,
+        announced_by: None,
+    }
+}
+
 /// The operations that make a filter table with these rules. Not inlined, here as below, because the kernel's stack is
 /// small: rules that are made there should be gone from it before they are compiled.
 #[inline(never)]
 pub(crate) fn ops<const N: usize>(family: Family, rules: [(&str, Rule); N]) -> KVVec<Op> {
+    let rules = rules.map(|(chain, rule)| ("filter", chain, rule));
+    tables(family, [("filter", None)], rules)
+}
+
+/// The operations that make tables, a person's own or built-in ones, with these rules.
+#[inline(never)]
+pub(crate) fn tables<const T: usize, const N: usize>(
+    family: Family,
+    tables: [(&str, Option<Own>); T],
+    rules: [(&str, &str, Rule); N],
+) -> KVVec<Op> {
     let mut ops = KVVec::new();
-    let mut push = |chain, action| {
+    let mut push = |table: &str, chain, action| {
         let op = Op {
             family,
-            table: Name::literal("filter"),
+            table: Name::new(table.as_bytes()).unwrap_or_default(),
             chain,
             action,
         };
         ops.push(op, GFP_KERNEL).unwrap();
     };
-    push(Name::default(), Action::ReplaceTable(None));
-    let mut made: KVec<Name> = KVec::new();
-    for (chain, rule) in rules {
-        let chain = Name::new(chain.as_bytes()).unwrap_or_default();
-        if Hook::from_chain(chain.as_bytes()).is_none() && !made.contains(&chain) {
-            push(chain, Action::NewChain);
-            made.push(chain, GFP_KERNEL).unwrap();
+    for (table, own) in tables {
+        push(table, Name::default(), Action::ReplaceTable(own));
+    }
+    let mut made: KVec<(&str, Name)> = KVec::new();
+    for (table, chain, rule) in rules {
+        let name = Name::new(chain.as_bytes()).unwrap_or_default();
+        if Hook::from_chain(chain.as_bytes()).is_none() && !made.contains(&(table, name)) {
+            push(table, name, Action::NewChain);
+            made.push((table, name), GFP_KERNEL).unwrap();
         }
         let rule = Arc::new(rule, GFP_KERNEL).ok().unwrap();
-        push(chain, Action::Append(rule, Counters::default()));
+        push(table, name, Action::Append(rule, Counters::default()));
     }
     ops
+}
+
+/// A rule with one match.
+pub(crate) fn with_match(item: Match, target: Target) -> Rule {
+    let mut matches = KVec::new();
+    matches.push(item, GFP_KERNEL).unwrap();
+    Rule {
+        matches: Matches(matches),
+        target,
+        ..Rule::default()
+    }
 }
 
 /// A filter table with these rules, compiled.
@@ -114,13 +200,9 @@ pub(crate) fn holds(
     item: Match,
     bytes: &[u8],
 ) -> Outcome {
-    let mut matches = KVec::new();
-    matches.push(item, GFP_KERNEL).unwrap();
     let rule = Rule {
         protocol: protocol.into().map(Not::is),
-        matches: Matches(matches),
-        target: Target::Drop,
-        ..Rule::default()
+        ..with_match(item, Target::Drop)
     };
     let program = program(family, [("INPUT", rule)]).ok().unwrap();
     match judge(&program, family, bytes).0 {
@@ -137,13 +219,7 @@ pub(crate) fn asked(family: Family, item: Match, bytes: &[u8], metadata: Metadat
         .into_iter()
         .find(|hook| item.check_hook(*hook).is_ok())
         .unwrap();
-    let mut matches = KVec::new();
-    matches.push(item, GFP_KERNEL).unwrap();
-    let rule = Rule {
-        matches: Matches(matches),
-        target: Target::Drop,
-        ..Rule::default()
-    };
+    let rule = with_match(item, Target::Drop);
     let program = program(family, [(hook.chain(), rule)]).ok().unwrap();
     let packet = Flat {
         metadata,
@@ -166,16 +242,38 @@ pub(crate) fn holds_of(family: Family, item: &impl Matcher, packet: &Flat<'_>) -
     outcome.unwrap_or_else(Outcome::Drop)
 }
 
+/// What is seen of a packet at a hook; nothing where it can't be parsed.
+pub(crate) fn seen<T>(
+    family: Family,
+    bytes: &[u8],
+    hook: Hook,
+    look: impl FnOnce(&Body<'_>) -> T,
+) -> Option<T> {
+    seen_in_pieces(family, bytes, bytes.len(), hook, look)
+}
+
+/// The same of a packet of which this many bytes lie in one piece, the fixed part of the header among them.
+pub(crate) fn seen_in_pieces<T>(
+    family: Family,
+    bytes: &[u8],
+    linear: usize,
+    hook: Hook,
+    look: impl FnOnce(&Body<'_>) -> T,
+) -> Option<T> {
+    let flat = flat(bytes);
+    let input = Input {
+        linear: bytes.get(..linear)?,
+        ..flat.at(hook)
+    };
+    match family {
+        Family::V4 => Some(look(&parse_v4(&input, false).ok()?.body)),
+        Family::V6 => Some(look(&parse_v6(&input, false).ok()?.body)),
+    }
+}
+
 /// A filter table whose only rule drops what the match holds of.
 pub(crate) fn one(item: Match) -> Result<Program, Error> {
-    let mut matches = KVec::new();
-    matches.push(item, GFP_KERNEL).unwrap();
-    let rule = Rule {
-        matches: Matches(matches),
-        target: Target::Drop,
-        ..Rule::default()
-    };
-    program(Family::V4, [("INPUT", rule)])
+    program(Family::V4, [("INPUT", with_match(item, Target::Drop))])
 }
 
 /// Whether the match of [`one`] holds of a packet that is there at this time, with this chance.
@@ -201,6 +299,16 @@ pub(crate) struct Seen {
     pub mark: Option<u32>,
     /// Whether the packet was to be traced.
     pub traced: bool,
+    /// What the tracker finds a packet to be that it has not seen.
+    pub found: Tracking,
+    /// Why the tracker refuses the packet, if it does.
+    pub refused: Option<DropReason>,
+    /// How often it was asked, and what it made of the packet.
+    pub tracked: (u32, Tracking),
+    /// Whether the packet was not to be tracked.
+    pub untracked: bool,
+    /// The mark that its connection got last.
+    pub connection_mark: Option<u32>,
     /// What was told of it: chain, what it met there and as which number, what became of it.
     pub steps: KVec<(Name, Met, u32, Next)>,
 }
@@ -226,6 +334,23 @@ impl Env for Seen {
     fn trace(&mut self, step: &Step<'_>) {
         let told = (*step.chain, step.met, step.number, step.next);
         let _ = self.steps.push(told, GFP_KERNEL);
+    }
+
+    fn track(&mut self, packet: &Body<'_>) -> Result<Tracking, DropReason> {
+        let tracking = match packet.tracking {
+            Tracking::Invalid => self.found,
+            known => known,
+        };
+        self.tracked = (self.tracked.0 + 1, tracking);
+        self.refused.map_or(Ok(tracking), Err)
+    }
+
+    fn untrack(&mut self) {
+        self.untracked = true;
+    }
+
+    fn set_connection_mark(&mut self, mark: u32) {
+        self.connection_mark = Some(mark);
     }
 }
 

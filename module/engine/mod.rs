@@ -7,6 +7,7 @@
 
 pub mod bpf;
 pub mod calendar;
+pub mod conntrack;
 #[cfg(any(test, CONFIG_KUNIT))]
 pub(crate) mod fixtures;
 pub mod packet;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The kernel's atomics and locks on the host: the same names and signatures over `std`, as far as the engine uses them.
 
-use std::sync::atomic::{self, AtomicU64};
+use std::sync::atomic::{self, AtomicU32, AtomicU64};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::alloc::AllocError;
@@ -26,25 +26,41 @@ pub trait Word {
     type Cell;
 }
 
-impl Word for u64 {
-    type Cell = AtomicU64;
-}
-
 /// A word that several threads may change at the same time.
 #[derive(Debug)]
 pub struct Atomic<T: Word>(T::Cell);
 
+macro_rules! words {
+    ($($word:ty, $cell:ty;)*) => {$(
+        impl Word for $word {
+            type Cell = $cell;
+        }
+
+        impl Atomic<$word> {
+            /// A word with this value.
+            pub const fn new(value: $word) -> Self {
+                Self(<$cell>::new(value))
+            }
+
+            /// Reads the word.
+            pub fn load<O: Ordering>(&self, _: O) -> $word {
+                self.0.load(O::STD)
+            }
+
+            /// Writes the word.
+            pub fn store<O: Ordering>(&self, value: $word, _: O) {
+                self.0.store(value, O::STD);
+            }
+        }
+    )*};
+}
+
+words! {
+    u32, AtomicU32;
+    u64, AtomicU64;
+}
+
 impl Atomic<u64> {
-    /// A word with this value.
-    pub const fn new(value: u64) -> Self {
-        Self(AtomicU64::new(value))
-    }
-
-    /// Reads the word.
-    pub fn load<O: Ordering>(&self, _: O) -> u64 {
-        self.0.load(O::STD)
-    }
-
     /// Adds to the word, wrapping around, and returns what it was before.
     pub fn fetch_add<O: Ordering>(&self, value: u64, _: O) -> u64 {
         self.0.fetch_add(value, O::STD)

@@ -2,7 +2,7 @@
 //! IPv4 (RFC 791): addresses, protocol, and where the transport header is.
 
 use super::network::Header;
-use super::{Body, DropReason, Input, Packet, Transport};
+use super::{read, Body, DropReason, Input, Packet, Source, Transport};
 
 /// Length of the header without options, in bytes.
 pub(super) const MIN_HEADER: usize = 20;
@@ -21,27 +21,45 @@ pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, u3
         .linear
         .first_chunk::<MIN_HEADER>()
         .ok_or(DropReason::MalformedHeader)?;
-    let &[version_ihl, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
-        header;
-    let offset = usize::from(version_ihl & 0xf) * 4;
-    if version_ihl >> 4 != 4 || offset < MIN_HEADER || (input.len as usize) < offset {
-        return Err(DropReason::MalformedHeader);
-    }
-    // At most 8191 * 8, so the product fits.
-    let fragment = (u16::from_be_bytes([f0, f1]) & OFFSET_MASK) << 3;
+    let transport = transport(header, input.len as usize).ok_or(DropReason::MalformedHeader)?;
+    let &[.., s0, s1, s2, s3, d0, d1, d2, d3] = header;
     Ok(Packet {
         source: u32::from_be_bytes([s0, s1, s2, s3]),
         destination: u32::from_be_bytes([d0, d1, d2, d3]),
-        body: Body::new(
-            Header::V4(header),
-            input,
-            Some(Transport {
-                protocol,
-                offset,
-                fragment,
-            }),
-            with_ports,
-        ),
+        body: Body::new(Header::V4(header), input, Some(transport), with_ports),
+    })
+}
+
+/// Where the transport header is behind this header of a packet that has `len` bytes; `None` where the header
+/// contradicts itself.
+#[inline(always)]
+fn transport(header: &[u8; MIN_HEADER], len: usize) -> Option<Transport> {
+    let &[version_ihl, _, _, _, _, _, f0, f1, _, protocol, ..] = header;
+    let offset = usize::from(version_ihl & 0xf) * 4;
+    if version_ihl >> 4 != 4 || offset < MIN_HEADER || len < offset {
+        return None;
+    }
+    Some(Transport {
+        protocol,
+        offset,
+        // At most 8191 * 8, so the product fits.
+        fragment: (u16::from_be_bytes([f0, f1]) & OFFSET_MASK) << 3,
+    })
+}
+
+/// Where the transport header is of a packet that begins at `start`, inside one that has `len` bytes.
+pub(super) fn inner_transport(
+    start: usize,
+    linear: &[u8],
+    source: &dyn Source,
+    len: usize,
+) -> Option<Transport> {
+    let mut buffer = [0; MIN_HEADER];
+    let header = read(linear, source, start, &mut buffer)?;
+    let transport = transport(header, len.checked_sub(start)?)?;
+    Some(Transport {
+        offset: start.checked_add(transport.offset)?,
+        ..transport
     })
 }
 

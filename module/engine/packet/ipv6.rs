@@ -53,7 +53,7 @@ pub fn parse<'a>(input: &'a Input<'a>, with_ports: bool) -> Result<Packet<'a, V6
         (Some(source), Some(destination)) => (V6::new(*source), V6::new(*destination)),
         _ => return Err(DropReason::MalformedHeader),
     };
-    let transport = find_transport(next, input.linear, input.source, input.len as usize);
+    let transport = find_transport(next, HEADER, input.linear, input.source, input.len as usize);
     Ok(Packet {
         source,
         destination,
@@ -103,18 +103,18 @@ enum End {
     Hidden,
 }
 
-/// Walks the extension headers from the fixed header's end, as far as one that is `wanted`. `None` when the
-/// chain is damaged before that: cut off, longer than the packet or than [`MAX_EXTENSIONS`].
+/// Walks the extension headers from the fixed header's end at `offset`, as far as one that is `wanted`. `None` when
+/// the chain is damaged before that: cut off, longer than the packet or than [`MAX_EXTENSIONS`].
 #[inline(always)]
 fn walk(
     wanted: Option<u8>,
     first: u8,
+    mut offset: usize,
     linear: &[u8],
     source: &dyn Source,
     len: usize,
 ) -> Option<End> {
     let mut protocol = first;
-    let mut offset = HEADER;
     for passed in 0..=MAX_EXTENSIONS {
         if !extension::is_passed(protocol) {
             return Some(End::Transport(Transport {
@@ -160,11 +160,32 @@ fn walk(
 }
 
 /// Where the transport header is; `None` when the chain of extension headers does not tell.
-fn find_transport(first: u8, linear: &[u8], source: &dyn Source, len: usize) -> Option<Transport> {
-    match walk(None, first, linear, source, len)? {
+fn find_transport(
+    first: u8,
+    offset: usize,
+    linear: &[u8],
+    source: &dyn Source,
+    len: usize,
+) -> Option<Transport> {
+    match walk(None, first, offset, linear, source, len)? {
         End::Transport(transport) => Some(transport),
         End::Found(_) | End::Hidden => None,
     }
+}
+
+/// Where the transport header is of a packet that begins at `start`, inside one that has `len` bytes.
+pub(super) fn inner_transport(
+    start: usize,
+    linear: &[u8],
+    source: &dyn Source,
+    len: usize,
+) -> Option<Transport> {
+    let mut buffer = [0; HEADER];
+    let &[version, _, _, _, _, _, next, ..] = read(linear, source, start, &mut buffer)?;
+    if version >> 4 != 6 {
+        return None;
+    }
+    find_transport(next, start.checked_add(HEADER)?, linear, source, len)
 }
 
 impl Body<'_> {
@@ -204,7 +225,7 @@ impl Body<'_> {
             len,
             ..
         } = *self.input;
-        match walk(Some(number), first, linear, source, len as usize) {
+        match walk(Some(number), first, HEADER, linear, source, len as usize) {
             Some(End::Found(header)) => Ok(Some(header)),
             Some(End::Transport(_) | End::Hidden) => Ok(None),
             None => Err(DropReason::MalformedExtensions),

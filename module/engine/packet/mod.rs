@@ -10,6 +10,7 @@ mod ipv6;
 mod metadata;
 mod network;
 mod routes;
+mod tracking;
 mod transforms;
 
 pub use ipv4::parse as parse_v4;
@@ -18,6 +19,7 @@ pub use ipv6::MAX_EXTENSIONS;
 pub use ipv6::{Extension, V6};
 pub use metadata::{Bridge, ControlGroup, Frame, Metadata, Opener, PacketType, Socket};
 pub use routes::{AddressTypes, Answer, Interface, Routes, WayBack};
+pub use tracking::{Connection, HelperName, Status, Tracked, Tracking};
 pub use transforms::{Direction, Transform, Transforms};
 
 use self::network::Header;
@@ -115,6 +117,11 @@ impl Hook {
         matches!(self, Self::PreRouting | Self::LocalIn | Self::Forward)
     }
 
+    /// Whether packets come here first, so that the connections are looked up that they belong to.
+    pub const fn tracks(self) -> bool {
+        matches!(self, Self::PreRouting | Self::LocalOut)
+    }
+
     /// Whether a packet has an output interface here.
     pub const fn has_output(self) -> bool {
         matches!(self, Self::Forward | Self::LocalOut | Self::PostRouting)
@@ -131,6 +138,8 @@ pub mod protocol {
     pub const UDP: u8 = 17;
     /// Datagram Congestion Control Protocol (RFC 4340).
     pub const DCCP: u8 = 33;
+    /// Generic Routing Encapsulation (RFC 2784).
+    pub const GRE: u8 = 47;
     /// Encapsulating Security Payload (RFC 4303).
     pub const ESP: u8 = 50;
     /// Authentication Header (RFC 4302).
@@ -195,11 +204,17 @@ pub enum DropReason {
     MissingFrame = 8,
     /// A rule asks for the rate of a flow, and there is no place to remember one more.
     TooManyFlows = 9,
+    /// The packet would begin a connection, and there are as many as there may be.
+    TooManyConnections = 10,
+    /// There is no memory for the connection that the packet begins.
+    NoMemory = 11,
+    /// The connection that the packet begins has the addresses of another one in one direction.
+    ConnectionClash = 12,
 }
 
 impl DropReason {
     /// How many reasons there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 13;
 
     /// The reasons in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -213,6 +228,9 @@ impl DropReason {
         Self::TooDeep,
         Self::MissingFrame,
         Self::TooManyFlows,
+        Self::TooManyConnections,
+        Self::NoMemory,
+        Self::ConnectionClash,
     ];
 
     /// The reason's name in messages.
@@ -228,6 +246,9 @@ impl DropReason {
             Self::TooDeep => "chains-too-deep",
             Self::MissingFrame => "missing-frame-header",
             Self::TooManyFlows => "too-many-flows",
+            Self::TooManyConnections => "too-many-connections",
+            Self::NoMemory => "no-memory",
+            Self::ConnectionClash => "connection-clash",
         }
     }
 }
@@ -294,12 +315,22 @@ pub trait Source {
     /// A transform of IPsec that was undone, counted from the last one, or that will be done, counted from the next.
     fn transform(&self, direction: Direction, index: usize) -> Option<Transform>;
 
+    /// The connection that the packet belongs to.
+    fn connection(&self) -> Option<Connection>;
+
+    /// The mark of the connection that the packet belongs to.
+    fn connection_mark(&self) -> Option<u32>;
+
     /// The time in nanoseconds since some moment before the first packet. It never goes back on one CPU; what
     /// another one read last may be a little later.
     fn monotonic(&self) -> u64;
 
     /// A number at random, all equally likely, which nobody can foresee.
     fn random(&self) -> u32;
+
+    /// Whether the checksum of this transport header of the packet's need not be added up: the device did that, or the
+    /// packet never was on a wire.
+    fn checksum_known_good(&self, transport: Transport) -> bool;
 }
 
 /// A time, and what makes it the time of day of a place.
@@ -328,6 +359,8 @@ pub struct Flat<'a> {
     pub routes: Routes<'a>,
     /// What IPsec does with it.
     pub transforms: Transforms<'a>,
+    /// What a connection tracker would know of it.
+    pub tracked: Tracked,
     /// When it is there, in nanoseconds.
     pub monotonic: u64,
     /// What chance has in store for it.
@@ -344,6 +377,7 @@ impl Flat<'_> {
             len: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
             mark: 0,
             traced: false,
+            tracking: self.tracked.tracking,
         }
     }
 }
@@ -434,12 +468,24 @@ impl Source for Flat<'_> {
         self.transforms.get(direction, index)
     }
 
+    fn connection(&self) -> Option<Connection> {
+        self.tracked.connection
+    }
+
+    fn connection_mark(&self) -> Option<u32> {
+        self.tracked.mark
+    }
+
     fn monotonic(&self) -> u64 {
         self.monotonic
     }
 
     fn random(&self) -> u32 {
         self.random
+    }
+
+    fn checksum_known_good(&self, _: Transport) -> bool {
+        false
     }
 }
 
@@ -500,6 +546,8 @@ pub struct Input<'a> {
     pub mark: u32,
     /// Whether it is told what the packet meets.
     pub traced: bool,
+    /// What the packet is to its connection, if it was looked up already.
+    pub tracking: Tracking,
 }
 
 /// Where a packet's transport header is.
@@ -636,6 +684,8 @@ pub struct Body<'a> {
     pub mark: u32,
     /// Whether it is told what the packet meets, as rules have left it.
     pub traced: bool,
+    /// What the packet is to its connection, as rules and the tracker have left it.
+    pub tracking: Tracking,
     /// Where the transport header is; `None` when the headers before it are damaged.
     pub transport: Option<Transport>,
     /// The packet's ports, where they were asked for.
@@ -658,6 +708,7 @@ impl<'a> Body<'a> {
         Self {
             mark: input.mark,
             traced: input.traced,
+            tracking: input.tracking,
             input,
             fixed,
             transport,
@@ -672,6 +723,34 @@ impl<'a> Body<'a> {
         self.transport
             .is_some_and(|transport| transport.fragment == 0)
             && !matches!(self.ports.state, State::Damaged(_))
+    }
+
+    /// The packet's ports, whether they were asked for or not.
+    #[inline]
+    pub fn find_ports(&self) -> Ports {
+        match self.ports.state {
+            State::None => {
+                let Input { linear, source, .. } = *self.input;
+                Ports::find(self.family(), self.transport, linear, source)
+            }
+            _ => self.ports,
+        }
+    }
+
+    /// Where the transport header is of a packet of the same family that begins at `offset`: one that an error quotes.
+    /// Offsets are from this packet's network header.
+    pub fn inner_transport(&self, offset: usize) -> Option<Transport> {
+        let Input {
+            linear,
+            source,
+            len,
+            ..
+        } = *self.input;
+        let find = match self.family() {
+            Family::V4 => ipv4::inner_transport,
+            Family::V6 => ipv6::inner_transport,
+        };
+        find(offset, linear, source, len as usize)
     }
 
     /// The family of the packet.
@@ -690,6 +769,12 @@ impl<'a> Body<'a> {
     #[inline]
     pub fn length(&self) -> u32 {
         self.input.len
+    }
+
+    /// How many bytes there are from a header on.
+    #[inline]
+    pub fn rest(&self, transport: Transport) -> usize {
+        (self.length() as usize).saturating_sub(transport.offset)
     }
 
     /// The interface that the packet came in by.

@@ -18,7 +18,7 @@ pub struct Word(Atomic<u64>);
 impl Word {
     /// A word of zero.
     pub const fn new() -> Self {
-        Self(Atomic::new(0))
+        Self(Atomic::<u64>::new(0))
     }
 
     /// Counts one more, and returns how many there were before.

@@ -9,6 +9,8 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/if_arp.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/kmod.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -32,11 +34,15 @@
 #include <net/ip6_fib.h>
 #include <net/ip6_route.h>
 #include <net/ip_fib.h>
+#include <net/ipv6_frag.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/ipv4/nf_dup_ipv4.h>
 #include <net/netfilter/ipv4/nf_reject.h>
 #include <net/netfilter/ipv6/nf_dup_ipv6.h>
 #include <net/netfilter/ipv6/nf_reject.h>
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+#include <net/netfilter/nf_conntrack.h>
+#endif
 #include <net/netfilter/nf_log.h>
 #include <net/netlink.h>
 #include <net/sock.h>
@@ -52,6 +58,15 @@ const gfp_t CONST_GFP_ATOMIC = GFP_ATOMIC;
 const gfp_t CONST_GFP_KERNEL = GFP_KERNEL;
 const unsigned int CONST_IFF_LOOPBACK = IFF_LOOPBACK;
 const size_t CONST_NLMSG_HDRLEN = NLMSG_HDRLEN;
+const unsigned int CONST_HZ = HZ;
+const unsigned int CONST_MODULE_STATE_COMING = MODULE_STATE_COMING;
+const int CONST_NOTIFY_BUSY = NOTIFY_STOP_MASK | (NOTIFY_OK + EBUSY);
+const unsigned int CONST_DEFRAG_V4_IN = IP_DEFRAG_CONNTRACK_IN;
+const unsigned int CONST_DEFRAG_V4_OUT = IP_DEFRAG_CONNTRACK_OUT;
+const unsigned int CONST_DEFRAG_V4_BRIDGE = IP_DEFRAG_CONNTRACK_BRIDGE_IN;
+const unsigned int CONST_DEFRAG_V6_IN = IP6_DEFRAG_CONNTRACK_IN;
+const unsigned int CONST_DEFRAG_V6_OUT = IP6_DEFRAG_CONNTRACK_OUT;
+const unsigned int CONST_DEFRAG_V6_BRIDGE = IP6_DEFRAG_CONNTRACK_BRIDGE_IN;
 /* Whether packets can be marked as traced (nf_trace). */
 const bool CONST_SKB_HAS_TRACE =
 	IS_ENABLED(CONFIG_NETFILTER_XT_TARGET_TRACE) || IS_ENABLED(CONFIG_NF_TABLES);
@@ -62,6 +77,7 @@ const bool CONST_SKB_HAS_TRACE =
  * network stack don't have to be described to Rust at all.
  */
 const size_t CONST_INET6_DEV_DEV = offsetof(struct inet6_dev, dev);
+const size_t CONST_MODULE_NAME = offsetof(struct module, name);
 const size_t CONST_NET_DEVICE_FLAGS = offsetof(struct net_device, flags);
 const size_t CONST_NET_DEVICE_IFINDEX = offsetof(struct net_device, ifindex);
 #ifdef CONFIG_SOCK_CGROUP_DATA
@@ -91,6 +107,11 @@ const size_t CONST_SKB_LEN = offsetof(struct sk_buff, len);
 const size_t CONST_SKB_MAC_HEADER = offsetof(struct sk_buff, mac_header);
 const size_t CONST_SKB_MARK = offsetof(struct sk_buff, mark);
 const size_t CONST_SKB_NETWORK_HEADER = offsetof(struct sk_buff, network_header);
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+const size_t CONST_SKB_NFCT = offsetof(struct sk_buff, _nfct);
+const size_t CONST_TUPLE_PROTOCOL = offsetof(struct nf_conntrack_tuple, dst.protonum);
+const size_t CONST_TUPLE_DIRECTION = offsetof(struct nf_conntrack_tuple, dst.dir);
+#endif
 const size_t CONST_SKB_SK = offsetof(struct sk_buff, sk);
 #ifdef CONFIG_CGROUP_NET_CLASSID
 const size_t CONST_SOCK_CLASS = offsetof(struct sock, sk_cgrp_data.classid);

@@ -25,6 +25,8 @@ pub mod sync {
 }
 
 use core::borrow::Borrow;
+#[cfg(CONFIG_NF_CONNTRACK)]
+use glue::conntrack::Provider;
 use glue::genl::Family;
 use glue::namespaces::Namespaces;
 use kernel::prelude::*;
@@ -51,6 +53,9 @@ struct Oxtables {
     _family: Family,
     /// The state of every network namespace, with its hooks.
     _namespaces: Namespaces,
+    /// What the connections of namespaces need.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    _provider: Provider,
 }
 
 impl kernel::Module for Oxtables {
@@ -59,6 +64,8 @@ impl kernel::Module for Oxtables {
             pr_err!("self-test failed, not loading: {what}\n");
             EINVAL
         })?;
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        let provider = Provider::register()?;
         let namespaces = Namespaces::register()?;
         let user_namespaces = number(module_parameters::userns.value()) != 0;
         // SAFETY: The states of namespaces go after the family, by the order of the fields.
@@ -66,6 +73,8 @@ impl kernel::Module for Oxtables {
         Ok(Self {
             _family: family,
             _namespaces: namespaces,
+            #[cfg(CONFIG_NF_CONNTRACK)]
+            _provider: provider,
         })
     }
 }

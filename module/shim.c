@@ -11,16 +11,21 @@
 #include <linux/netfilter_ipv6.h>
 #include <linux/percpu.h>
 #include <linux/siphash.h>
+#include <linux/slab.h>
 #include <linux/skbuff.h>
 #include <linux/smp.h>
 #include <linux/uidgid.h>
 #include <net/dst.h>
 #include <net/genetlink.h>
 #include <net/inet_sock.h>
+#include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/ip_fib.h>
 #include <net/l3mdev.h>
 #include <net/net_namespace.h>
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+#include <net/netfilter/nf_conntrack.h>
+#endif
 #include <net/netfilter/nf_queue.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
@@ -171,6 +176,11 @@ u8 shim_skb_pkt_type(const struct sk_buff *skb)
 	return skb->pkt_type;
 }
 
+u8 shim_skb_ip_summed(const struct sk_buff *skb)
+{
+	return skb->ip_summed;
+}
+
 u32 shim_dst_tclassid(const struct sk_buff *skb)
 {
 	return dst_tclassid(skb);
@@ -288,4 +298,146 @@ struct xfrm_state *shim_dst_xfrm(const struct dst_entry *dst)
 struct dst_entry *shim_xfrm_dst_child(const struct dst_entry *dst)
 {
 	return xfrm_dst_child(dst);
+}
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+struct kmem_cache *shim_cache_create(unsigned int size, unsigned int align)
+{
+	return kmem_cache_create("oxtables_connection", size, align, 0, NULL);
+}
+
+void *shim_cache_alloc(struct kmem_cache *cache)
+{
+	return kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_ZERO);
+}
+
+void shim_free_rcu(void *object, struct shim_reclaim *reclaim)
+{
+	/* The first argument's type differs between kernels. */
+	kvfree_call_rcu((void *)&reclaim->head, object);
+}
+
+void shim_connection_init(struct nf_conn *conn, struct net *net)
+{
+	refcount_set(&conn->ct_general.use, 1);
+	spin_lock_init(&conn->lock);
+	write_pnet(&conn->ct_net, net);
+}
+
+u32 shim_connection_id(const struct nf_conn *conn)
+{
+	static siphash_aligned_key_t key;
+
+	net_get_random_once(&key, sizeof(key));
+	return siphash_1u64((unsigned long)conn, &key) ^
+	       siphash(&conn->tuplehash[0].tuple, sizeof(conn->tuplehash[0].tuple), &key);
+}
+
+void shim_conntrack_get(struct nf_conntrack *conntrack)
+{
+	nf_conntrack_get(conntrack);
+}
+
+bool shim_conntrack_try_get(struct nf_conntrack *conntrack)
+{
+	return refcount_inc_not_zero(&conntrack->use);
+}
+
+void shim_conntrack_put(struct nf_conntrack *conntrack)
+{
+	nf_conntrack_put(conntrack);
+}
+
+void shim_skb_set_nfct(struct sk_buff *skb, unsigned long nfct)
+{
+	skb_set_nfct(skb, nfct);
+}
+
+bool shim_skb_nodefrag(const struct sk_buff *skb)
+{
+	const struct sock *sk = skb->sk;
+
+	return sk && sk_fullsock(sk) && sk->sk_family == PF_INET && inet_test_bit(NODEFRAG, sk);
+}
+
+bool shim_nf_bridge_in_prerouting(const struct sk_buff *skb)
+{
+	return nf_bridge_in_prerouting(skb);
+}
+
+int shim_ip_defrag(struct net *net, struct sk_buff *skb, u32 user)
+{
+	int error;
+
+	local_bh_disable();
+	error = ip_defrag(net, skb, user);
+	local_bh_enable();
+	if (!error)
+		skb->ignore_df = 1;
+	return error;
+}
+
+void shim_bucket_lock_init(spinlock_t *lock)
+{
+	spin_lock_init(lock);
+}
+
+void shim_spin_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+void shim_spin_lock_second(spinlock_t *lock)
+{
+	spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
+}
+
+void shim_spin_unlock(spinlock_t *lock)
+{
+	spin_unlock(lock);
+}
+
+void shim_spin_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
+static void run_work(struct work_struct *item)
+{
+	struct shim_work *work = container_of(to_delayed_work(item), struct shim_work, work);
+
+	work->run(work->with);
+}
+
+void shim_work_init(struct shim_work *work, void (*run)(void *with), void *with)
+{
+	INIT_DELAYED_WORK(&work->work, run_work);
+	work->run = run;
+	work->with = with;
+}
+
+void shim_work_queue(struct shim_work *work, unsigned long delay)
+{
+	mod_delayed_work(system_power_efficient_wq, &work->work, delay);
+}
+
+void shim_work_stop(struct shim_work *work)
+{
+	disable_delayed_work_sync(&work->work);
+}
+
+void shim_cond_resched(void)
+{
+	cond_resched();
+}
+#endif
+
+void shim_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+void shim_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
 }

@@ -4,7 +4,10 @@
 #define OXTABLES_SHIM_H
 
 #include <linux/types.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock_types.h>
 #include <linux/uidgid_types.h>
+#include <linux/workqueue.h>
 
 struct cgroup;
 struct dst_entry;
@@ -14,13 +17,30 @@ struct flowi6;
 struct genl_family;
 struct genl_info;
 struct in6_addr;
+struct kmem_cache;
 struct net;
 struct net_device;
+struct nf_conn;
+struct nf_conntrack;
 struct sec_path;
 struct sk_buff;
 struct sock;
 struct user_namespace;
 struct xfrm_state;
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+/* Work that is done some time later. */
+struct shim_work {
+	struct delayed_work work;
+	void (*run)(void *with);
+	void *with;
+};
+
+/* What the kernel keeps in memory that is freed after a grace period. */
+struct shim_reclaim {
+	struct rcu_head head;
+};
+#endif
 
 /* What a rule or policy counts on one CPU. Pointers to it are to per-CPU memory. */
 struct shim_counter {
@@ -51,6 +71,7 @@ bool shim_skb_traced(const struct sk_buff *skb);
 void shim_skb_trace(struct sk_buff *skb);
 u32 shim_skb_trace_id(struct sk_buff *skb);
 u8 shim_skb_pkt_type(const struct sk_buff *skb);
+u8 shim_skb_ip_summed(const struct sk_buff *skb);
 u32 shim_dst_tclassid(const struct sk_buff *skb);
 unsigned int shim_raw_smp_processor_id(void);
 bool shim_sk_fullsock(const struct sock *sk);
@@ -78,5 +99,30 @@ struct sec_path *shim_skb_sec_path(const struct sk_buff *skb);
 struct dst_entry *shim_skb_dst(const struct sk_buff *skb);
 struct xfrm_state *shim_dst_xfrm(const struct dst_entry *dst);
 struct dst_entry *shim_xfrm_dst_child(const struct dst_entry *dst);
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+struct kmem_cache *shim_cache_create(unsigned int size, unsigned int align);
+void *shim_cache_alloc(struct kmem_cache *cache);
+void shim_free_rcu(void *object, struct shim_reclaim *reclaim);
+void shim_connection_init(struct nf_conn *conn, struct net *net);
+u32 shim_connection_id(const struct nf_conn *conn);
+void shim_conntrack_get(struct nf_conntrack *conntrack);
+bool shim_conntrack_try_get(struct nf_conntrack *conntrack);
+void shim_conntrack_put(struct nf_conntrack *conntrack);
+void shim_skb_set_nfct(struct sk_buff *skb, unsigned long nfct);
+bool shim_skb_nodefrag(const struct sk_buff *skb);
+bool shim_nf_bridge_in_prerouting(const struct sk_buff *skb);
+int shim_ip_defrag(struct net *net, struct sk_buff *skb, u32 user);
+void shim_bucket_lock_init(spinlock_t *lock);
+void shim_spin_lock_bh(spinlock_t *lock);
+void shim_spin_lock_second(spinlock_t *lock);
+void shim_spin_unlock(spinlock_t *lock);
+void shim_spin_unlock_bh(spinlock_t *lock);
+void shim_work_init(struct shim_work *work, void (*run)(void *with), void *with);
+void shim_work_queue(struct shim_work *work, unsigned long delay);
+void shim_work_stop(struct shim_work *work);
+void shim_cond_resched(void);
+#endif
+void shim_rcu_read_lock(void);
+void shim_rcu_read_unlock(void);
 
 #endif

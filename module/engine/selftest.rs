@@ -2,12 +2,11 @@
 //! A short test that the module runs before it registers anything: a build that decides wrongly, by a
 //! compiler's fault or a damaged file, must not stand between two networks.
 
-use super::packet::{Family, Flat, Hook};
+use super::packet::{Body, DropReason, Family, Flat, Hook, Tracking};
 use super::rules::transaction::{apply, Action, Op};
 use super::rules::{Counters, Env, Error, Model, Policy, Program, Rule, Target, Verdict};
 use super::text::Name;
 use crate::alloc::{Arc, KVVec, GFP_KERNEL};
-use crate::engine::packet::DropReason;
 use crate::uapi::field::Not;
 
 /// A TCP segment from 192.0.2.1 port 1024 to 198.51.100.2 port 22, without payload.
@@ -32,6 +31,14 @@ impl Env for Tally {
     fn set_traced(&mut self) {}
 
     fn trace(&mut self, _: &super::rules::trace::Step<'_>) {}
+
+    fn track(&mut self, packet: &Body<'_>) -> Result<Tracking, DropReason> {
+        Ok(packet.tracking)
+    }
+
+    fn untrack(&mut self) {}
+
+    fn set_connection_mark(&mut self, _: u32) {}
 }
 
 /// Builds a ruleset and shows it packets.

@@ -5,6 +5,8 @@
 use super::audit;
 use super::bindings;
 use super::clock;
+#[cfg(CONFIG_NF_CONNTRACK)]
+use super::conntrack::{self, Defragmented};
 use super::genl;
 use super::log;
 use super::metadata;
@@ -17,8 +19,9 @@ use super::skb::{self, Packet};
 use super::transforms;
 use crate::alloc::{KBox, GFP_KERNEL};
 use crate::engine::packet::{
-    AddressTypes, Answer, Bridge, Clock, ControlGroup, DeviceName, Direction, Family, Frame, Hook,
-    Input, Interface, PacketType, Socket, Source, Transform, WayBack,
+    AddressTypes, Answer, Body, Bridge, Clock, Connection, ControlGroup, DeviceName, Direction,
+    DropReason, Family, Frame, Hook, Input, Interface, PacketType, Socket, Source, Tracking,
+    Transform, Transport, WayBack,
 };
 use crate::engine::rules::targets::Effect;
 use crate::engine::rules::trace::Step;
@@ -32,24 +35,83 @@ use kernel::error::{to_result, Result};
 use kernel::ffi::{c_int, c_uint, c_void};
 use kernel::types::Opaque;
 
-/// Where in the order of netfilter's functions ours stand: where iptables has its filter table.
-const PRIORITY: c_int = bindings::nf_ip_hook_priorities_NF_IP_PRI_FILTER;
+/// What a function of ours does at a hook.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// It judges packets by all tables.
+    Judge,
+    /// It takes the connections that packets begin into the table, when these have come through everything.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    Confirm,
+}
 
-/// A function of ours that netfilter calls, at one hook for one family.
+impl Task {
+    /// Where in the order of netfilter's functions this one stands: where iptables has its filter table, or behind all.
+    const fn priority(self) -> c_int {
+        match self {
+            Self::Judge => bindings::nf_ip_hook_priorities_NF_IP_PRI_FILTER,
+            #[cfg(CONFIG_NF_CONNTRACK)]
+            Self::Confirm => bindings::nf_ip_hook_priorities_NF_IP_PRI_CONNTRACK_CONFIRM,
+        }
+    }
+
+    /// Whether `program` needs this at a hook.
+    fn is_needed(self, program: &Program, family: Family, hook: Hook) -> bool {
+        match self {
+            Self::Judge => program.hooked(family, hook),
+            #[cfg(CONFIG_NF_CONNTRACK)]
+            Self::Confirm => {
+                program.tracks(family) && matches!(hook, Hook::LocalIn | Hook::PostRouting)
+            }
+        }
+    }
+}
+
+/// A place for a function of ours: a hook of a family, and what it does there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    family: Family,
+    hook: Hook,
+    task: Task,
+}
+
+impl Place {
+    const COUNT: usize = Family::ALL.len() * Hook::ALL.len() + Family::ALL.len() * 2;
+
+    /// All places.
+    fn all() -> impl Iterator<Item = Self> {
+        let hooks = || {
+            Family::ALL
+                .into_iter()
+                .flat_map(|family| Hook::ALL.into_iter().map(move |hook| (family, hook)))
+        };
+        let at = |task| move |(family, hook)| Self { family, hook, task };
+        let places = hooks().map(at(Task::Judge));
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        let places = places.chain(hooks().map(at(Task::Confirm)));
+        places
+    }
+
+    /// Whether `program` needs a function here.
+    pub(super) fn is_needed(self, program: &Program) -> bool {
+        self.task.is_needed(program, self.family, self.hook)
+    }
+}
+
+/// A function of ours that netfilter calls.
 ///
 /// # Invariants
 ///
 /// The ops are registered in the namespace until `unregister` is called.
 struct Registration {
-    family: Family,
-    hook: Hook,
+    place: Place,
     ops: KBox<Opaque<bindings::nf_hook_ops>>,
 }
 
 /// The hooks of one namespace: one registration a (family, hook), so that the packet is parsed once
 /// for all tables, and only those where rules want packets, so that the others cost nothing.
 #[derive(Default)]
-pub(super) struct Hooks([Option<Registration>; Family::ALL.len() * Hook::ALL.len()]);
+pub(super) struct Hooks([Option<Registration>; Place::COUNT]);
 
 /// Registrations that packets no longer find, though some may still be inside, and listings may
 /// read them: to be dropped after a grace period.
@@ -59,11 +121,8 @@ pub(super) struct Unregistered {
 }
 
 impl Hooks {
-    fn has(&self, family: Family, hook: Hook) -> bool {
-        self.0
-            .iter()
-            .flatten()
-            .any(|found| found.family == family && found.hook == hook)
+    fn has(&self, place: Place) -> bool {
+        self.0.iter().flatten().any(|found| found.place == place)
     }
 
     /// Registers the hooks at which `program` wants packets, as far as they are not among `self`.
@@ -83,19 +142,19 @@ impl Hooks {
     ) -> Result<Self> {
         let mut missing = Self::default();
         let mut places = missing.0.iter_mut();
-        for (family, hook) in all() {
-            if !program.hooked(family, hook) || self.has(family, hook) {
+        for place in Place::all() {
+            if !place.is_needed(program) || self.has(place) {
                 continue;
             }
             // SAFETY: The caller keeps the namespace.
-            match unsafe { register(namespace, family, hook) } {
+            match unsafe { register(namespace, place) } {
                 Ok(registration) => {
                     if let Some(place) = places.next() {
                         *place = Some(registration);
                     }
                 }
                 Err(error) => {
-                    let undone = missing.unregister(namespace, |_, _| true);
+                    let undone = missing.unregister(namespace, None);
                     super::rcu::synchronize();
                     drop(undone);
                     return Err(error);
@@ -116,15 +175,17 @@ impl Hooks {
         }
     }
 
-    /// Unregisters the hooks that `which` is true for. May sleep.
+    /// Unregisters the hooks that `needed` does not need. May sleep.
     pub(super) fn unregister(
         &mut self,
         namespace: &Namespace,
-        which: impl Fn(Family, Hook) -> bool,
+        needed: Option<&Program>,
     ) -> Unregistered {
         let mut gone = Self::default();
         for (place, gone) in self.0.iter_mut().zip(&mut gone.0) {
-            if let Some(registration) = place.take_if(|found| which(found.family, found.hook)) {
+            if let Some(registration) =
+                place.take_if(|found| needed.is_none_or(|program| !found.place.is_needed(program)))
+            {
                 // SAFETY: By the invariants these ops are registered in this namespace.
                 unsafe {
                     bindings::nf_unregister_net_hook(namespace.as_ptr(), registration.ops.get())
@@ -136,27 +197,22 @@ impl Hooks {
     }
 }
 
-/// All pairs of family and hook.
-fn all() -> impl Iterator<Item = (Family, Hook)> {
-    Family::ALL
-        .into_iter()
-        .flat_map(|family| Hook::ALL.into_iter().map(move |hook| (family, hook)))
-}
-
 /// # Safety
 ///
 /// `namespace` stays until this is unregistered and a grace period has passed.
-unsafe fn register(namespace: &Namespace, family: Family, hook: Hook) -> Result<Registration> {
-    let function = match family {
-        Family::V4 => enter::<{ Family::V4 as u8 }>,
-        Family::V6 => enter::<{ Family::V6 as u8 }>,
+unsafe fn register(namespace: &Namespace, place: Place) -> Result<Registration> {
+    let function = match (place.task, place.family) {
+        (Task::Judge, Family::V4) => enter::<{ Family::V4 as u8 }>,
+        (Task::Judge, Family::V6) => enter::<{ Family::V6 as u8 }>,
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        (Task::Confirm, _) => confirm,
     };
     let ops = bindings::nf_hook_ops {
         hook: Some(function),
         priv_: core::ptr::from_ref(namespace).cast_mut().cast(),
-        pf: family as u8,
-        hooknum: c_uint::from(hook as u8),
-        priority: PRIORITY,
+        pf: place.family as u8,
+        hooknum: c_uint::from(place.hook as u8),
+        priority: place.task.priority(),
         ..Default::default()
     };
     let ops = KBox::new(Opaque::new(ops), GFP_KERNEL)?;
@@ -164,7 +220,7 @@ unsafe fn register(namespace: &Namespace, family: Family, hook: Hook) -> Result<
     // what `enter` relies on, namely the namespace behind `priv_`, the caller vouches for.
     to_result(unsafe { bindings::nf_register_net_hook(namespace.as_ptr(), ops.get()) })?;
     // INVARIANT: The ops have just been registered.
-    Ok(Registration { family, hook, ops })
+    Ok(Registration { place, ops })
 }
 
 /// Netfilter's way in.
@@ -201,8 +257,16 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
     // SAFETY: The packet is this call's until it returns NF_ACCEPT, NF_DROP or NF_QUEUE, and it has
     // no other way out.
     let packet = unsafe { Packet::new(skb) };
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    if let Some(tracker) = ruleset.tracker_of(family).filter(|_| hook.tracks()) {
+        match tracker.defragment(&packet, family, hook, state) {
+            Defragmented::Whole => (),
+            Defragmented::Kept => return bindings::NF_STOLEN,
+            Defragmented::Damaged => return bindings::NF_DROP,
+        }
+    }
     let mark = packet.mark();
-    let verdict = match judge(ruleset, family, hook, &packet, state) {
+    let verdict = match judge(ruleset, family, hook, &packet, state, &reader) {
         Verdict::Accept => bindings::NF_ACCEPT,
         Verdict::Queue(target) => queue::verdict(target, family, &packet),
         Verdict::Drop(_) => return bindings::NF_DROP,
@@ -218,6 +282,37 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
     }
 }
 
+/// Netfilter's way in for packets that have come through everything else.
+///
+/// # Safety
+///
+/// As for [`enter`].
+#[cfg(CONFIG_NF_CONNTRACK)]
+unsafe extern "C" fn confirm(
+    namespace: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    _: *const bindings::nf_hook_state,
+) -> c_uint {
+    let Some(skb) = NonNull::new(skb) else {
+        return bindings::NF_ACCEPT;
+    };
+    // SAFETY: The packet is this call's until it returns.
+    let packet = unsafe { Packet::new(skb) };
+    let Err(reason) = conntrack::confirm(&packet) else {
+        return bindings::NF_ACCEPT;
+    };
+    // SAFETY: As in `enter`.
+    let namespace = unsafe { &*namespace.cast::<Namespace>() };
+    // SAFETY: As in `enter`.
+    let reader = unsafe { Reader::assume_held() };
+    if let Some(ruleset) = namespace.published(&reader) {
+        ruleset
+            .counters
+            .count(ruleset.drop_slot(reason), packet.len());
+    }
+    bindings::NF_DROP
+}
+
 /// Walks the packet through the rules.
 #[inline(always)]
 fn judge(
@@ -226,6 +321,7 @@ fn judge(
     hook: Hook,
     packet: &Packet<'_>,
     state: &bindings::nf_hook_state,
+    reader: &Reader<'_>,
 ) -> Verdict {
     let counters = &ruleset.counters;
     let seen = Seen { packet, state };
@@ -237,12 +333,19 @@ fn judge(
         mark: packet.mark(),
         // Without a rule that has packets traced there is nobody to ask for it.
         traced: ruleset.program.traces(family) && packet.traced(),
+        // Nor, without one that asks for connections, to ask for them.
+        tracking: if ruleset.program.tracks(family) {
+            tracking(packet)
+        } else {
+            Tracking::Invalid
+        },
     };
     let mut effects = Effects {
         ruleset,
         seen: &seen,
         family,
         hook,
+        reader,
     };
     let verdict = ruleset.program.evaluate(family, &input, &mut effects);
     if let Verdict::Drop(reason) = verdict {
@@ -346,6 +449,26 @@ impl Source for Seen<'_, '_> {
         transforms::transform(self.packet, direction, index)
     }
 
+    fn connection(&self) -> Option<Connection> {
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        let connection = conntrack::facts(self.packet);
+        #[cfg(not(CONFIG_NF_CONNTRACK))]
+        let connection = None;
+        connection
+    }
+
+    fn connection_mark(&self) -> Option<u32> {
+        #[cfg(CONFIG_NF_CONNTRACK_MARK)]
+        let mark = conntrack::mark(self.packet);
+        #[cfg(not(CONFIG_NF_CONNTRACK_MARK))]
+        let mark = None;
+        mark
+    }
+
+    fn checksum_known_good(&self, transport: Transport) -> bool {
+        metadata::checksum_known_good(self.packet, self.state, transport)
+    }
+
     fn monotonic(&self) -> u64 {
         // SAFETY: The function may be called in any context of a system that is not suspended, which
         // filters no packets.
@@ -366,6 +489,7 @@ struct Effects<'a> {
     seen: &'a Seen<'a, 'a>,
     family: Family,
     hook: Hook,
+    reader: &'a Reader<'a>,
 }
 
 impl Env for Effects<'_> {
@@ -396,6 +520,37 @@ impl Env for Effects<'_> {
         self.seen.packet.set_traced();
     }
 
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    fn track(&mut self, body: &Body<'_>) -> core::result::Result<Tracking, DropReason> {
+        match self.ruleset.tracker_of(self.family) {
+            Some(tracker) => {
+                let count = self.ruleset.program.counts_connections();
+                tracker.track(body, self.seen.packet, self.reader, count)
+            }
+            None => Ok(Tracking::Invalid),
+        }
+    }
+
+    // No ruleset that asks for it was published.
+    #[cfg(not(CONFIG_NF_CONNTRACK))]
+    fn track(&mut self, _: &Body<'_>) -> core::result::Result<Tracking, DropReason> {
+        Ok(Tracking::Invalid)
+    }
+
+    fn untrack(&mut self) {
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        conntrack::untrack(self.seen.packet);
+    }
+
+    #[cfg(CONFIG_NF_CONNTRACK_MARK)]
+    fn set_connection_mark(&mut self, mark: u32) {
+        conntrack::set_mark(self.seen.packet, mark);
+    }
+
+    // No ruleset that does was published.
+    #[cfg(not(CONFIG_NF_CONNTRACK_MARK))]
+    fn set_connection_mark(&mut self, _: u32) {}
+
     fn trace(&mut self, step: &Step<'_>) {
         let seen = self.seen;
         let make = || {
@@ -425,6 +580,16 @@ impl Env for Effects<'_> {
         // hold a use of the module, and so the family, until no packet can meet them any more.
         unsafe { genl::trace::tell(seen.state.net, self.ruleset.generation, make) };
     }
+}
+
+/// What a packet is to its connection.
+#[inline]
+fn tracking(packet: &Packet<'_>) -> Tracking {
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    let tracking = conntrack::tracking(packet);
+    #[cfg(not(CONFIG_NF_CONNTRACK))]
+    let tracking = Tracking::Invalid;
+    tracking
 }
 
 /// Routes a packet of this machine's own anew, after its mark changed: routing may go by marks, and

@@ -56,6 +56,15 @@ impl Machine for Here {
                 cfg!(CONFIG_BRIDGE_NETFILTER) && bridges_call_netfilter(),
                 "physdev needs br_netfilter",
             ),
+            Fact::Tracking => (
+                cfg!(CONFIG_NF_CONNTRACK),
+                "kernel without CONFIG_NF_CONNTRACK",
+            ),
+            Fact::Helper => (false, "no helper reads along in connections yet"),
+            Fact::ConnectionMark => (
+                cfg!(CONFIG_NF_CONNTRACK_MARK),
+                "kernel without CONFIG_NF_CONNTRACK_MARK",
+            ),
             Fact::Ipsec => (cfg!(CONFIG_XFRM), "kernel without CONFIG_XFRM"),
         };
         can.then_some(()).ok_or(otherwise)

@@ -6,10 +6,12 @@
 
 use super::bindings;
 use super::skb::Packet;
-use crate::engine::packet::{Bridge, ControlGroup, Frame, Opener, PacketType, Socket};
+use crate::engine::packet::{
+    protocol, Bridge, ControlGroup, Frame, Opener, PacketType, Socket, Transport,
+};
 use crate::uapi::range::Range;
 use core::ptr::NonNull;
-use kernel::ffi::c_void;
+use kernel::ffi::{c_uint, c_void};
 
 /// Reads a field that others may write at the same time.
 ///
@@ -97,6 +99,43 @@ pub(super) fn realm(packet: &Packet<'_>) -> u32 {
 pub(super) fn processor() -> u32 {
     // SAFETY: The function may be called anywhere.
     unsafe { bindings::shim_raw_smp_processor_id() }
+}
+
+/// See [`Source::checksum_known_good`](crate::engine::packet::Source::checksum_known_good).
+pub(super) fn checksum_known_good(
+    packet: &Packet<'_>,
+    state: &bindings::nf_hook_state,
+    transport: Transport,
+) -> bool {
+    // SAFETY: The packet is valid.
+    let summed = u32::from(unsafe { bindings::shim_skb_ip_summed(packet.as_ptr()) });
+    match summed {
+        bindings::CHECKSUM_UNNECESSARY | bindings::CHECKSUM_PARTIAL => true,
+        // The device added up the whole packet, and did not look what that should come to.
+        bindings::CHECKSUM_COMPLETE => matches!(
+            transport.protocol,
+            protocol::TCP | protocol::UDP | protocol::ICMP | protocol::ICMPV6
+        )
+        .then(|| packet.network_offset().checked_add(transport.offset))
+        .flatten()
+        .and_then(|offset| c_uint::try_from(offset).ok())
+        .is_some_and(|offset| {
+            let (hook, protocol, family) = (state.hook, transport.protocol, state.pf);
+            // SAFETY: The packet is valid and its checksum's state the hook's to change; the transport header is at the
+            // offset, behind the network header of the hook's family.
+            let sum = unsafe {
+                bindings::nf_checksum(
+                    packet.as_ptr(),
+                    hook.into(),
+                    offset,
+                    protocol,
+                    family.into(),
+                )
+            };
+            sum == 0
+        }),
+        _ => false,
+    }
 }
 
 /// The packet's socket, whatever it is in. It stays as long as the packet has it.

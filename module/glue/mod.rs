@@ -16,6 +16,8 @@
 mod audit;
 mod bindings;
 mod clock;
+#[cfg(CONFIG_NF_CONNTRACK)]
+pub(crate) mod conntrack;
 pub(crate) mod genl;
 mod hook;
 pub(crate) mod lock;

@@ -3,6 +3,8 @@
 //! them.
 
 use super::bindings;
+#[cfg(CONFIG_NF_CONNTRACK)]
+use super::conntrack::Tracker;
 use super::hook::{Hooks, Unregistered};
 use super::machine::Here;
 use super::rcu::{RcuArc, Reader};
@@ -44,6 +46,9 @@ pub(super) struct Writer {
     /// What is published; nothing before the first commit.
     ruleset: Option<Arc<Ruleset>>,
     base: Base,
+    /// The connections, from the first rules on that asked for any.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    tracker: Option<Arc<Tracker>>,
     hooks: Hooks,
     /// Hooks of a namespace that is going away, kept until no packet is inside.
     leaving: Option<Unregistered>,
@@ -60,6 +65,8 @@ impl Namespace {
                 model: Arc::new(Model::default(), GFP_KERNEL)?,
                 ruleset: None,
                 base: Base::default(),
+                #[cfg(CONFIG_NF_CONNTRACK)]
+                tracker: None,
                 hooks: Hooks::default(),
                 leaving: None,
                 in_use: None,
@@ -106,7 +113,8 @@ impl Namespace {
         // SAFETY: The namespace's state goes before the namespace does (`Namespaces`).
         let here = unsafe { Here::new(self.net) };
         // All that can fail comes first ...
-        let next = writer.prepare(ops, &here)?;
+        // SAFETY: The namespace goes after its state, and the state after its hooks.
+        let next = unsafe { writer.prepare(ops, &here, self.net) }?;
         let (ruleset, mut base) = (next.ruleset, next.base);
         // SAFETY: Namespaces leave their memory only after `leave` and a grace period
         // (`Namespaces`).
@@ -116,9 +124,7 @@ impl Namespace {
         // ... and from here on nothing does.
         writer.hooks.add(hooks);
         let retired = self.published.replace(Some(ruleset.clone()));
-        let unneeded = writer
-            .hooks
-            .unregister(self, |family, hook| !ruleset.program.hooked(family, hook));
+        let unneeded = writer.hooks.unregister(self, Some(&ruleset.program));
         retired.wait();
         drop(unneeded);
 
@@ -138,7 +144,7 @@ impl Namespace {
     /// be dropped. May sleep.
     pub(super) fn leave(&self) {
         let mut writer = self.writer();
-        let unregistered = writer.hooks.unregister(self, |_, _| true);
+        let unregistered = writer.hooks.unregister(self, None);
         writer.leaving = Some(unregistered);
     }
 }
@@ -188,10 +194,28 @@ impl Writer {
     /// # Errors
     ///
     /// See [`Namespace::commit`].
+    ///
+    /// # Safety
+    ///
+    /// `net` is the namespace that this is the writer of, and stays as long as its rules.
     #[inline(never)]
-    fn prepare(&self, ops: KVVec<Op>, here: &Here) -> Result<Prepared, Refusal> {
+    unsafe fn prepare(
+        &mut self,
+        ops: KVVec<Op>,
+        here: &Here,
+        net: *mut bindings::net,
+    ) -> Result<Prepared, Refusal> {
         let model = transaction::apply(&self.model, ops).map_err(|(_, error)| error)?;
         let ruleset = Ruleset::new(&model, here, self.next_generation())?;
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        let ruleset = if ruleset.tracks() {
+            // SAFETY: The caller vouches for it.
+            let tracker = unsafe { self.tracker(net) }?;
+            ruleset.with_tracker(tracker)
+        } else {
+            ruleset
+        };
+        let ruleset = Arc::new(ruleset, GFP_KERNEL)?;
         let base = Base::beginning(&ruleset)?;
         let being_unloaded = |error| Refusal::failed(error, "the module is being unloaded");
         let in_use = worth_keeping(&model)
@@ -204,6 +228,27 @@ impl Writer {
             base,
             in_use,
         })
+    }
+
+    /// The connections of the namespace, which are tracked from now on.
+    ///
+    /// # Safety
+    ///
+    /// See [`Writer::prepare`].
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    unsafe fn tracker(&mut self, net: *mut bindings::net) -> Result<Arc<Tracker>, Refusal> {
+        if let Some(tracker) = &self.tracker {
+            return Ok(tracker.clone());
+        }
+        // SAFETY: The caller vouches for it.
+        let tracker = unsafe { Tracker::new(net) }?;
+        Ok(self.tracker.insert(tracker).clone())
+    }
+
+    /// The connections of the namespace, if it ever had rules that ask for any.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    pub(super) fn connections(&self) -> Option<Arc<Tracker>> {
+        self.tracker.clone()
     }
 
     /// The number of the rules in force, which grows with every commit.

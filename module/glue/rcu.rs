@@ -23,6 +23,18 @@ impl Reader<'_> {
     }
 }
 
+/// Does something in a read-side critical section.
+pub(super) fn read<R>(body: impl for<'a> FnOnce(&'a Reader<'a>) -> R) -> R {
+    // SAFETY: The function has no requirement but its counterpart, which comes below.
+    unsafe { bindings::shim_rcu_read_lock() };
+    // SAFETY: The section has begun, and does not end before `body` does, which can't keep the evidence.
+    let reader = unsafe { Reader::assume_held() };
+    let result = body(&reader);
+    // SAFETY: The section began above.
+    unsafe { bindings::shim_rcu_read_unlock() };
+    result
+}
+
 /// A reference-counted pointer, or none, that readers follow without touching the count.
 ///
 /// # Invariants

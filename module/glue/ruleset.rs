@@ -2,6 +2,8 @@
 //! A ruleset as it is published to packets, with all that they need in order to follow it.
 
 use super::bindings;
+#[cfg(CONFIG_NF_CONNTRACK)]
+use super::conntrack::Tracker;
 use super::log::{Logger, To};
 use super::machine::Here;
 use super::percpu::PerCpu;
@@ -19,6 +21,8 @@ pub(super) struct Ruleset {
     pub(super) counters: PerCpu,
     pub(super) senders: Senders,
     pub(super) duplicators: Duplicators,
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    tracker: Option<Arc<Tracker>>,
     /// The number of these rules.
     pub(super) generation: u64,
     _loggers: [Loggers; Family::ALL.len()],
@@ -39,11 +43,7 @@ impl Ruleset {
     ///
     /// Says which rule is to blame; memory is short; another module can't be loaded.
     #[inline(never)]
-    pub(super) fn new(
-        model: &Model,
-        machine: &Here,
-        generation: u64,
-    ) -> Result<Arc<Self>, Refusal> {
+    pub(super) fn new(model: &Model, machine: &Here, generation: u64) -> Result<Self, Refusal> {
         let program = Program::compile_for(model, machine)?;
         let counters = PerCpu::new(program.slots().len() + DropReason::COUNT)?;
         let mut ruleset = Self {
@@ -51,11 +51,39 @@ impl Ruleset {
             counters,
             senders: Senders::default(),
             duplicators: Duplicators::default(),
+            #[cfg(CONFIG_NF_CONNTRACK)]
+            tracker: None,
             generation,
             _loggers: Default::default(),
         };
         ruleset.require(model)?;
-        Ok(Arc::new(ruleset, GFP_KERNEL)?)
+        Ok(ruleset)
+    }
+
+    /// Whether it asks for connections.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    pub(super) fn tracks(&self) -> bool {
+        Family::ALL
+            .into_iter()
+            .any(|family| self.program.tracks(family))
+    }
+
+    /// The same, with the connections that it asks for.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    pub(super) fn with_tracker(self, tracker: Arc<Tracker>) -> Self {
+        Self {
+            tracker: Some(tracker),
+            ..self
+        }
+    }
+
+    /// The connections, where rules for the family ask for them.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    #[inline]
+    pub(super) fn tracker_of(&self, family: Family) -> Option<&Tracker> {
+        self.tracker
+            .as_deref()
+            .filter(|_| self.program.tracks(family))
     }
 
     /// Finds what its targets need of other modules, loading these where they are not there. May

@@ -51,7 +51,7 @@ impl<'a> Packet<'a> {
     /// How many bytes the network header lies after `skb->data`. At netfilter's hooks that is zero;
     /// it is asked for all the same, because a wrong guess would read other memory.
     #[inline]
-    fn network_offset(&self) -> usize {
+    pub(super) fn network_offset(&self) -> usize {
         // SAFETY: `data` is a pointer to bytes.
         let data = unsafe { self.field::<*const u8>(bindings::CONST_SKB_DATA) };
         (self.network_header() as usize).saturating_sub(data as usize)
@@ -127,6 +127,23 @@ impl<'a> Packet<'a> {
         // SAFETY: By the invariants the buffer is valid and nobody else uses the mark, which is 32
         // bits wide; no reference to it is ever made.
         unsafe { place.cast::<u32>().write(mark) };
+    }
+}
+
+#[cfg(CONFIG_NF_CONNTRACK)]
+impl Packet<'_> {
+    /// The connection that the packet carries, with what it is to that in the low bits (`skb->_nfct`); zero without one.
+    #[inline]
+    pub(super) fn connection(&self) -> usize {
+        // SAFETY: `_nfct` is as wide as a pointer.
+        unsafe { self.field(bindings::CONST_SKB_NFCT) }
+    }
+
+    /// Says which connection the packet carries; what it carried before is nobody's business here.
+    #[inline]
+    pub(super) fn set_connection(&self, connection: usize) {
+        // SAFETY: The buffer is valid by the invariants, and what it carries is the owner's.
+        unsafe { bindings::shim_skb_set_nfct(self.as_ptr(), connection) };
     }
 }
 

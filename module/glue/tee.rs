@@ -63,7 +63,7 @@ impl Duplicators {
         let (net, skb, hook) = (state.net, packet.as_ptr(), c_uint::from(state.hook));
         // SAFETY: The namespace is the hook's, and hooks run under RCU.
         let device = tee.output.map_or(0, |name| unsafe { index(net, name) });
-        match (tee.gateway.0, &self.v4, &self.v6) {
+        match (tee.gateway, &self.v4, &self.v6) {
             (IpAddr::V4(gateway), Some(duplicate), _) => {
                 let gateway = bindings::in_addr {
                     s_addr: u32::from(gateway).to_be(),

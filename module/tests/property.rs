@@ -5,7 +5,9 @@ mod generate;
 
 use generate::message;
 use oxtables_engine::alloc::{failing_after, KVVec, GFP_KERNEL};
-use oxtables_engine::engine::packet::{DeviceName, Family, Flat, Hook, Input};
+use oxtables_engine::engine::packet::{
+    Body, DeviceName, DropReason, Family, Flat, Hook, Input, Tracking,
+};
 use oxtables_engine::engine::rules::targets::Effect;
 use oxtables_engine::engine::rules::trace::Step;
 use oxtables_engine::engine::rules::transaction::{apply, Op};
@@ -57,6 +59,19 @@ impl Env for Trace {
 
     fn trace(&mut self, step: &Step<'_>) {
         self.0.push(("step", step.number));
+    }
+
+    fn track(&mut self, packet: &Body<'_>) -> Result<Tracking, DropReason> {
+        self.0.push(("tracked", 0));
+        Ok(packet.tracking)
+    }
+
+    fn untrack(&mut self) {
+        self.0.push(("untracked", 0));
+    }
+
+    fn set_connection_mark(&mut self, mark: u32) {
+        self.0.push(("connmark", mark));
     }
 }
 

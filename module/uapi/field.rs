@@ -9,6 +9,7 @@ use super::attr::{Attr, Errno, Error, Full, Writer};
 use crate::alloc::{AllocError, Arc, KVec, GFP_KERNEL};
 use crate::engine::packet::DeviceName;
 use crate::engine::text::Str;
+use core::net::IpAddr;
 
 /// The attribute that tells which values of its set are negated.
 pub const INVERT: u16 = 1;
@@ -336,6 +337,29 @@ impl Field for DeviceName {
 
     fn get(from: &Attr<'_>) -> Result<Self, Error> {
         Self::from_text(text(from)?).ok_or(from.error(Errno::Range, "interface name is too long"))
+    }
+}
+
+/// On netlink: 4 or 16 bytes in network order.
+impl Field for IpAddr {
+    const KIND: Kind = Kind::Bytes(16);
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
+        match self {
+            Self::V4(address) => to.put(id, &address.octets()),
+            Self::V6(address) => to.put(id, &address.octets()),
+        }
+    }
+
+    fn get(from: &Attr<'_>) -> Result<Self, Error> {
+        let v4 = <[u8; 4]>::try_from(from.data).map(Self::from);
+        let v6 = || <[u8; 16]>::try_from(from.data).map(Self::from);
+        v4.or_else(|_| v6())
+            .map_err(|_| from.invalid("address must have 4 or 16 bytes"))
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The attributes that stand in a message itself.
 
+use super::conntrack::{Entry, Filter, Stats};
 use super::field::{Field, Kind, Set, Spec, Wire};
 use super::op::WireOp;
 use super::trace::Trace;
@@ -28,10 +29,17 @@ pub const MATCH: u16 = 9;
 /// A target that the module knows, by its name in `target-attrs`; one attribute a target.
 pub const TARGET: u16 = 10;
 /// In `commit`: how many operations the transaction has. It is refused if it has not as many, so that a sender
-/// who overlooked that a chunk was refused does not carry out the rest.
+/// who overlooked that a chunk was refused does not carry out the rest. In the answer to `delete-connections`: how many
+/// went.
 pub const COUNT: u16 = 11;
 /// What a traced packet met.
 pub const TRACE: u16 = 12;
+/// A connection; one attribute a connection.
+pub const CONNECTION: u16 = 13;
+/// The connections that are meant; all, where it is not given.
+pub const FILTER: u16 = 14;
+/// How the table of connections is.
+pub const STATS: u16 = 15;
 /// The netlink port of the socket whose transaction changed the rules.
 pub const PORT: u16 = 8;
 
@@ -124,6 +132,21 @@ pub static MESSAGE: Set = Set {
             id: TRACE,
             name: "trace",
             kind: <Trace as Field>::KIND,
+        },
+        Spec {
+            id: CONNECTION,
+            name: "connection",
+            kind: <Entry as Field>::KIND,
+        },
+        Spec {
+            id: FILTER,
+            name: "filter",
+            kind: <Filter as Field>::KIND,
+        },
+        Spec {
+            id: STATS,
+            name: "stats",
+            kind: <Stats as Field>::KIND,
         },
     ],
 };

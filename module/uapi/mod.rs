@@ -9,6 +9,7 @@
 //! two together.
 
 pub mod attr;
+pub mod conntrack;
 pub mod field;
 pub mod message;
 pub mod op;
@@ -48,11 +49,17 @@ pub enum Command {
     RulesChanged = 7,
     /// Multicast: what a traced packet met.
     Trace = 8,
+    /// Dumps connections: all, or those that are meant.
+    GetConnections = 9,
+    /// Forgets connections: all, or those that are meant; answered with how many they were.
+    DeleteConnections = 10,
+    /// Asks how the table of connections is; answered with one message.
+    GetConnectionStats = 11,
 }
 
 impl Command {
     /// The commands in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::GetInfo,
         Self::Begin,
         Self::Chunk,
@@ -61,6 +68,9 @@ impl Command {
         Self::GetRules,
         Self::RulesChanged,
         Self::Trace,
+        Self::GetConnections,
+        Self::DeleteConnections,
+        Self::GetConnectionStats,
     ];
 
     /// The command's name in the YNL specification.
@@ -74,6 +84,9 @@ impl Command {
             Self::GetRules => "get-rules",
             Self::RulesChanged => "rules-changed",
             Self::Trace => "trace",
+            Self::GetConnections => "get-connections",
+            Self::DeleteConnections => "delete-connections",
+            Self::GetConnectionStats => "get-connection-stats",
         }
     }
 }

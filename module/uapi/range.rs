@@ -61,4 +61,4 @@ macro_rules! ranges {
     )*};
 }
 
-ranges! { u8 u16 u32 }
+ranges! { u8 u16 u32 u64 }

@@ -11,11 +11,13 @@
 
 use super::error::{Error, Kind, Place};
 use super::line::{ask, Action, Address, DevicePattern, Line, Masked, More, Quick, Span};
-use super::machine::{AnyMachine, Machine};
+use super::machine::{AnyMachine, Fact, Machine};
 use super::matches::{PortPair, PortRange};
-use super::model::{Chain, Model, Policy, Prefix, Rule, Slot, Table};
-use super::program::{Entrance, Program, Rules, Title, MAX_DEPTH};
+use super::model::{Chain, Model, Prefix, Rule, Slot, Table};
+use super::program::{Entrance, Program, Rules, Stage, Title, MAX_DEPTH};
+use super::queues::{Queueing, Queues};
 use super::targets::{Effect, Target};
+use super::tracking;
 use crate::alloc::{KVVec, GFP_KERNEL};
 use crate::engine::packet::{Family, Hook, V6};
 use crate::uapi::field::Not;
@@ -46,12 +48,15 @@ impl Program {
                 Family::V6 => add_table(&mut program.v6, &mut program.slots, table, machine)?,
             }
         }
+        tracking::add_stages(&mut program.v4, model, Family::V4)?;
+        tracking::add_stages(&mut program.v6, model, Family::V6)?;
+        queues.check(&program)?;
         Ok(program)
     }
 }
 
 /// An error in a rule of a table; `rule` counts from 0.
-fn blame(table: &Table, chain: &Chain, rule: usize, kind: Kind) -> Error {
+pub(super) fn blame(table: &Table, chain: &Chain, rule: usize, kind: Kind) -> Error {
     let rule = u32::try_from(rule)
         .ok()
         .and_then(|rule| rule.checked_add(1))
@@ -73,44 +78,6 @@ fn number(index: usize) -> Result<u32, Error> {
         kind: Kind::TooMany,
         place: None,
     })
-}
-
-/// For each hook, a rule that hands packets to a program, if there is one: by its chain and place in the chain.
-type Queueing = [Option<(usize, usize)>; Hook::ALL.len()];
-
-/// What lets a packet go on that was handed to a program goes on behind the hook's function, not in the next
-/// table. So behind a table with such a rule no other may have anything to say at the same hook.
-#[derive(Default)]
-struct Queues([[Option<Error>; Hook::ALL.len()]; Family::ALL.len()]);
-
-impl Queues {
-    /// Takes the next table in the order of a hook's tables.
-    fn pass(&mut self, table: &Table, found: Queueing) -> Result<(), Error> {
-        let [v4, v6] = &mut self.0;
-        let before = match table.family {
-            Family::V4 => v4,
-            Family::V6 => v6,
-        };
-        for chain in &table.chains {
-            let Some(base) = chain.base else {
-                continue;
-            };
-            let Some(before) = before.get_mut(base.hook as usize) else {
-                continue;
-            };
-            let decides = base.policy != Policy::Accept || !chain.rules.is_empty();
-            if let Some(error) = before.filter(|_| decides) {
-                return Err(error);
-            }
-            let rule = found.get(base.hook as usize).copied().flatten();
-            if let Some((chain, rule)) =
-                rule.and_then(|(chain, rule)| Some((table.chains.get(chain)?, rule)))
-            {
-                *before = Some(blame(table, chain, rule, Kind::QueuedPast));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// How far the walk has come with a chain.
@@ -249,6 +216,7 @@ impl<'a> Graph<'a> {
                     .filter(|hook| reached & 1 << *hook as u8 != 0)
                 {
                     check_hook(&entry.rule, hook, chain.base.is_some())
+                        .and_then(|()| tracking::check_table(&entry.rule, self.table))
                         .map_err(|kind| blame(self.table, chain, number, kind))?;
                     if let (Target::Nfqueue(_), Some(found)) =
                         (&entry.rule.target, queueing.get_mut(hook as usize))
@@ -319,15 +287,13 @@ fn add_table<A: FromIp>(
         if let Some(base) = chain.base {
             let slot = number(slots.len())?;
             slots.push(base.slot, GFP_KERNEL)?;
-            if let Some(entrances) = rules.hooks.get_mut(base.hook as usize) {
-                entrances.push(
-                    Entrance {
-                        chain: index,
-                        policy: base.policy,
-                        slot,
-                    },
-                    GFP_KERNEL,
-                )?;
+            if let Some(stages) = rules.hooks.get_mut(base.hook as usize) {
+                let entrance = Entrance {
+                    chain: index,
+                    policy: base.policy,
+                    slot,
+                };
+                stages.push(Stage::Table(entrance), GFP_KERNEL)?;
             }
         }
         let start = number(rules.lines.len())?;
@@ -414,7 +380,12 @@ fn line<A: FromIp>(
         }
     }
 
+    let refuse = |what| Error {
+        kind: Kind::Extension(what),
+        place: None,
+    };
     let mut ports = PortPair::default();
+    let mut states = 0;
     let matches = rules.matches.len();
     for item in &rule.matches.0 {
         // Only the first question may be asked ahead: another one before it could have let the packet go
@@ -423,19 +394,34 @@ fn line<A: FromIp>(
         let hoisted = item
             .ports()
             .filter(|_| asks & (ask::PORTS | ask::MATCHES) == 0);
+        let hoisted_states = item
+            .states()
+            .filter(|_| asks & (ask::STATES | ask::MATCHES) == 0);
         if let Some(pair) = hoisted {
             asks |= ask::PORTS;
             ports = pair;
         }
-        if item.asks() || hoisted.is_none() && item.ports().is_some() {
+        if let Some(set) = hoisted_states {
+            asks |= ask::STATES;
+            if asks & ask::PORTS == 0 {
+                asks |= ask::STATES_FIRST;
+            }
+            states = set;
+        }
+        if item.asks()
+            || hoisted.is_none() && item.ports().is_some()
+            || hoisted_states.is_none() && item.states().is_some()
+        {
             asks |= ask::MATCHES;
             let mut item = item.try_clone()?;
-            item.bind(machine).map_err(|what| Error {
-                kind: Kind::Extension(what),
-                place: None,
-            })?;
+            item.bind(machine).map_err(refuse)?;
             rules.matches.push(item, GFP_KERNEL)?;
         }
+    }
+    if tracking::is_asked(rule) {
+        machine.provide(Fact::Tracking).map_err(refuse)?;
+        rules.tracks = true;
+        rules.counts_connections |= tracking::is_count_asked(rule);
     }
     let mut span = |asked: Option<Not<PortRange>>| match asked {
         Some(Not { value, not: false }) => value.into(),
@@ -475,6 +461,13 @@ fn line<A: FromIp>(
             Action::Trace
         }
         Target::Tee(tee) => effect(rules, Effect::Tee(*tee))?,
+        Target::Ct(_) => Action::Untrack,
+        Target::SetConnmark(set_connmark) => {
+            machine.provide(Fact::ConnectionMark).map_err(refuse)?;
+            let index = number(rules.set_connmarks.len())?;
+            rules.set_connmarks.push(*set_connmark, GFP_KERNEL)?;
+            Action::SetConnmark(index)
+        }
     };
     Ok(Line {
         quick: Quick {
@@ -487,6 +480,7 @@ fn line<A: FromIp>(
         },
         asks,
         match_count,
+        states,
         matches: number(matches)?,
         devices,
         more: more_index,
@@ -509,7 +503,7 @@ mod tests {
     use crate::engine::fixtures::{judge, ops, program, TCP_V4};
     use crate::engine::rules::matches::{Match, Owner};
     use crate::engine::rules::model::Matches;
-    use crate::engine::rules::targets::{Nfqueue, Reject};
+    use crate::engine::rules::targets::Reject;
     use crate::engine::rules::transaction::apply;
     use crate::engine::rules::Verdict;
     use crate::engine::text::Name;
@@ -616,68 +610,6 @@ mod tests {
         // 8^16 ways lead from top to bottom; visiting each would not end.
         assert!(ladder(MAX_DEPTH, 8).is_ok());
         assert!(ladder(40, 8).err().unwrap().kind == Kind::TooDeep);
-    }
-
-    #[test]
-    fn no_table_follows_a_queue() {
-        use super::super::transaction::{Action, Own};
-        let name = |text: &str| Name::new(text.as_bytes()).unwrap();
-        // A table before filter, in which FORWARD leads to a queue, and filter with a rule or a policy.
-        let refused = |action: Action| {
-            let mut list: KVVec<super::super::Op> = KVVec::new();
-            let mut push = |table, chain, action| {
-                let op = super::super::Op {
-                    family: Family::V4,
-                    table: name(table),
-                    chain,
-                    action,
-                };
-                list.push(op, GFP_KERNEL).unwrap();
-            };
-            let queue = Target::Nfqueue(Nfqueue {
-                queue: 0,
-                total: 1,
-                bypass: true,
-                cpu_fanout: false,
-            });
-            let rule = |target| {
-                let rule = Rule {
-                    target,
-                    ..Rule::default()
-                };
-                let rule = crate::alloc::Arc::new(rule, GFP_KERNEL).ok().unwrap();
-                Action::Append(rule, super::super::Counters::default())
-            };
-            let own = Own {
-                hooks: 1 << Hook::Forward as u32,
-                place: -1,
-            };
-            push("own", Name::default(), Action::ReplaceTable(Some(own)));
-            push("own", name("c"), Action::NewChain);
-            push("own", name("FORWARD"), rule(Target::Jump(name("c"))));
-            push("own", name("c"), rule(Target::Continue));
-            push("own", name("c"), rule(queue));
-            push("filter", Name::default(), Action::ReplaceTable(None));
-            push("filter", name("INPUT"), rule(Target::Drop));
-            push("filter", name("FORWARD"), action);
-            let model = apply(&Model::default(), list).ok().unwrap();
-            let error = Program::compile(&model).err();
-            error.map(|error| {
-                (
-                    error.kind,
-                    error.place.map(|place| (place.chain, place.rule)),
-                )
-            })
-        };
-        let queued_past = Some((Kind::QueuedPast, Some((name("c"), 2))));
-        assert!(refused(Action::Policy(Policy::Drop, None)) == queued_past);
-        // A chain that lets everything pass has no say.
-        assert!(refused(Action::Policy(Policy::Accept, None)).is_none());
-        let rule = crate::alloc::Arc::new(Rule::default(), GFP_KERNEL)
-            .ok()
-            .unwrap();
-        let append = Action::Append(rule, super::super::Counters::default());
-        assert!(refused(append) == queued_past);
     }
 
     #[test]

@@ -8,10 +8,12 @@ use core::slice;
 use super::line::{ask, Action, Address, Line};
 use super::matches::Outcome;
 use super::model::Policy;
-use super::program::{Entrance, Program, Rules, MAX_DEPTH};
-use super::targets::{Effect, Nfqueue, Reject};
+use super::program::{Entrance, Program, Rules, Stage, MAX_DEPTH};
+use super::targets::{Change, Effect, Nfqueue, Reject};
 use super::trace::{self, Event, Step};
-use crate::engine::packet::{self, DeviceName, DropReason, Family, Input, Packet, V6};
+use crate::engine::packet::{
+    self, Body, DeviceName, DropReason, Family, Input, Packet, Tracking, V6,
+};
 
 /// What becomes of a packet. Which it is has a byte of its own, as with matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,18 @@ pub trait Env {
 
     /// A traced packet has come here.
     fn trace(&mut self, step: &Step<'_>);
+
+    /// Finds the connection that the packet belongs to, or begins one, and tells what it is to it; or why it may not
+    /// pass. Asked for once at each of PREROUTING and OUTPUT where the program [tracks](Program::tracks), behind the tables
+    /// that come before connection tracking. A packet has a connection already where this machine sent it to itself, or is
+    /// [`Tracking::Untracked`] by a rule of those tables.
+    fn track(&mut self, packet: &Body<'_>) -> Result<Tracking, DropReason>;
+
+    /// The packet is not to be tracked.
+    fn untrack(&mut self);
+
+    /// The mark of the packet's connection is now this.
+    fn set_connection_mark(&mut self, mark: u32);
 }
 
 impl Program {
@@ -77,13 +91,21 @@ fn evaluate_v6(rules: &Rules<V6>, input: &Input<'_>, env: &mut impl Env) -> Verd
 /// Walks the tables of the packet's hook, until one does not let it pass.
 #[inline(always)]
 fn tables<A: Address>(rules: &Rules<A>, packet: &mut Packet<'_, A>, env: &mut impl Env) -> Verdict {
-    let Some(entrances) = rules.hooks.get(packet.body.hook() as usize) else {
+    let Some(stages) = rules.hooks.get(packet.body.hook() as usize) else {
         return Verdict::Accept;
     };
-    for entrance in entrances {
-        let verdict = walk(rules, entrance, packet, env);
-        if verdict != Verdict::Accept {
-            return verdict;
+    for stage in stages {
+        match stage {
+            Stage::Table(entrance) => {
+                let verdict = walk(rules, entrance, packet, env);
+                if verdict != Verdict::Accept {
+                    return verdict;
+                }
+            }
+            Stage::Track => match env.track(&packet.body) {
+                Ok(tracking) => packet.body.tracking = tracking,
+                Err(reason) => return Verdict::Drop(reason),
+            },
         }
     }
     Verdict::Accept
@@ -138,6 +160,22 @@ fn tell<A>(
 ) {
     if let Some(step) = trace::step(rules, chain, rest.len(), event) {
         env.trace(&step);
+    }
+}
+
+/// Changes the mark of a packet that has a connection, or the connection's. Not inlined, as above.
+#[inline(never)]
+fn set_connmark<A>(rules: &Rules<A>, index: u32, packet: &mut Body<'_>, env: &mut impl Env) {
+    let target = rules.set_connmarks.get(index as usize);
+    let Some((target, mark)) = target.zip(packet.source().connection_mark()) else {
+        return;
+    };
+    match target.apply(packet.mark, mark) {
+        Change::Connection(mark) => env.set_connection_mark(mark),
+        Change::Packet(mark) => {
+            packet.mark = mark;
+            env.set_mark(mark);
+        }
     }
 }
 
@@ -241,6 +279,14 @@ fn walk<A: Address>(
                 packet.body.traced = true;
                 env.set_traced();
             }
+            // A packet that this machine sent to itself stays with the connection that it has.
+            Action::Untrack => {
+                if packet.body.tracking == Tracking::Invalid {
+                    packet.body.tracking = Tracking::Untracked;
+                    env.untrack();
+                }
+            }
+            Action::SetConnmark(index) => set_connmark(rules, index, &mut packet.body, env),
         }
     }
     env.count(entrance.slot, packet.body.length());

@@ -121,6 +121,10 @@ pub(super) mod ask {
     pub(crate) const INPUT: u8 = 1 << 4;
     /// The packet must go out by an interface.
     pub(crate) const OUTPUT: u8 = 1 << 5;
+    /// The packet must be something to its connection.
+    pub(crate) const STATES: u8 = 1 << 6;
+    /// That is asked before the ports: what comes first decides about a packet that has damaged ports.
+    pub(crate) const STATES_FIRST: u8 = 1 << 7;
 }
 
 /// A rule as packets meet it.
@@ -130,6 +134,8 @@ pub(super) struct Line<A> {
     pub asks: u8,
     /// How many matches, from `matches` on.
     pub match_count: u8,
+    /// What the packet may be to its connection, where that is asked first of all: a bit each, by their numbers.
+    pub states: u8,
     /// The first match, by its index.
     pub matches: u32,
     /// The index of the interfaces: of the input's, where it is asked for, and after it the output's.
@@ -158,6 +164,9 @@ pub(super) enum Action {
     Effect(u32),
     Mark(SetMark),
     Trace,
+    Untrack,
+    /// The index of how marks are changed.
+    SetConnmark(u32),
 }
 
 /// The beginning of an interface name, or all of it.
@@ -268,6 +277,9 @@ impl<A: Address> Line<A> {
                 return Outcome::No;
             }
         }
+        if asks(ask::STATES_FIRST) && self.excludes_state(packet) {
+            return Outcome::No;
+        }
         if asks(ask::PORTS) {
             match packet.body.ports.known() {
                 Ok(Some((source, destination))) => {
@@ -285,10 +297,22 @@ impl<A: Address> Line<A> {
         self.test_matches(rules, packet)
     }
 
-    /// Whether the line's matches hold: all that is left to ask of a plain packet, where there is nothing more than
-    /// quick tests and interfaces. Most lines have one match at most, and most packets fail it.
+    /// Whether what the packet is to its connection is not what the line asks for.
+    #[inline(always)]
+    fn excludes_state(&self, packet: &Packet<'_, A>) -> bool {
+        self.states & packet.body.tracking.bit() == 0
+    }
+
+    /// Whether the line's state and matches hold: all that is left to ask of a plain packet, where there is nothing more
+    /// than quick tests and interfaces. Most lines have one match at most, and most packets fail it.
     #[inline(always)]
     pub(super) fn test_matches(&self, rules: &Rules<A>, packet: &Packet<'_, A>) -> Outcome {
+        if self.asks & (ask::MATCHES | ask::STATES) == 0 {
+            return Outcome::Yes;
+        }
+        if self.asks & ask::STATES != 0 && self.excludes_state(packet) {
+            return Outcome::No;
+        }
         if self.asks & ask::MATCHES == 0 {
             return Outcome::Yes;
         }

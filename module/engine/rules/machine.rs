@@ -21,6 +21,12 @@ pub enum Fact {
     Bridge,
     /// What IPsec does with a packet.
     Ipsec,
+    /// The connection that a packet belongs to.
+    Tracking,
+    /// Which helper announced that connection.
+    Helper,
+    /// The mark of that connection.
+    ConnectionMark,
 }
 
 /// The machine that a ruleset is compiled for.

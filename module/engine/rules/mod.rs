@@ -21,9 +21,11 @@ pub mod matches;
 pub mod memory;
 pub mod model;
 pub mod program;
+mod queues;
 mod tables;
 pub mod targets;
 pub mod trace;
+mod tracking;
 pub mod transaction;
 
 pub use error::{Error, Kind, Place};

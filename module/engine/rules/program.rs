@@ -10,7 +10,7 @@ use core::ops::Range;
 use super::line::{DevicePattern, Line, More};
 use super::matches::Match;
 use super::model::{Policy, Slot};
-use super::targets::Effect;
+use super::targets::{Effect, SetConnmark};
 use crate::alloc::{AllocError, KBox, KVVec, KVec, GFP_KERNEL};
 use crate::engine::packet::{Family, Hook, V6};
 use crate::engine::text::Name;
@@ -27,6 +27,15 @@ pub(super) struct Entrance {
     pub slot: u32,
 }
 
+/// What a hook does with a packet, one after the other.
+#[derive(Clone, Copy)]
+pub(super) enum Stage {
+    /// It walks a table.
+    Table(Entrance),
+    /// The connection that it belongs to is looked up.
+    Track,
+}
+
 /// What a chain is called.
 pub(super) struct Title {
     pub table: Name,
@@ -40,6 +49,7 @@ pub(super) struct Rules<A> {
     pub devices: KVVec<DevicePattern>,
     pub more: KVVec<More<A>>,
     pub effects: KVVec<Effect>,
+    pub set_connmarks: KVVec<SetConnmark>,
     /// Each chain's run of lines.
     pub chains: KVVec<Range<u32>>,
     /// What each chain is called.
@@ -48,8 +58,12 @@ pub(super) struct Rules<A> {
     pub trace: bool,
     /// Whether some line or match asks for ports.
     pub ask_ports: bool,
-    /// For each hook, the built-in chains in the order of their tables.
-    pub hooks: [KVec<Entrance>; Hook::ALL.len()],
+    /// Whether some line asks for connections.
+    pub tracks: bool,
+    /// Whether some line asks how much connections have transferred.
+    pub counts_connections: bool,
+    /// For each hook, the built-in chains in the order of their tables, and connection tracking among them.
+    pub hooks: [KVec<Stage>; Hook::ALL.len()],
 }
 
 impl<A> Rules<A> {
@@ -60,10 +74,13 @@ impl<A> Rules<A> {
             devices: KVVec::new(),
             more: KVVec::new(),
             effects: KVVec::new(),
+            set_connmarks: KVVec::new(),
             chains: KVVec::new(),
             titles: KVVec::new(),
             trace: false,
             ask_ports: false,
+            tracks: false,
+            counts_connections: false,
             hooks: [const { KVec::new() }; Hook::ALL.len()],
         }
     }
@@ -113,22 +130,43 @@ impl Program {
     }
 
     /// Whether packets of this family have to be shown at this hook: some chain there has a rule, or a
-    /// policy other than ACCEPT.
+    /// policy other than ACCEPT, or their connections are looked up.
     pub fn hooked(&self, family: Family, hook: Hook) -> bool {
-        let busy = |entrances: &[Entrance], has_rules: &dyn Fn(u32) -> bool| {
-            entrances
-                .iter()
-                .any(|entrance| entrance.policy != Policy::Accept || has_rules(entrance.chain))
+        let busy = |stages: &[Stage], has_rules: &dyn Fn(u32) -> bool| {
+            stages.iter().any(|stage| match stage {
+                Stage::Table(entrance) => {
+                    entrance.policy != Policy::Accept || has_rules(entrance.chain)
+                }
+                Stage::Track => true,
+            })
         };
         let hook = hook as usize;
         match family {
-            Family::V4 => self.v4.hooks.get(hook).is_some_and(|entrances| {
-                busy(entrances, &|chain| !self.v4.chain(chain).is_empty())
-            }),
-            Family::V6 => self.v6.hooks.get(hook).is_some_and(|entrances| {
-                busy(entrances, &|chain| !self.v6.chain(chain).is_empty())
-            }),
+            Family::V4 => self
+                .v4
+                .hooks
+                .get(hook)
+                .is_some_and(|stages| busy(stages, &|chain| !self.v4.chain(chain).is_empty())),
+            Family::V6 => self
+                .v6
+                .hooks
+                .get(hook)
+                .is_some_and(|stages| busy(stages, &|chain| !self.v6.chain(chain).is_empty())),
         }
+    }
+
+    /// Whether some rule for this family asks for connections, so that they have to be tracked.
+    #[inline]
+    pub fn tracks(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.v4.tracks,
+            Family::V6 => self.v6.tracks,
+        }
+    }
+
+    /// Whether some rule asks how much connections have transferred, so that it has to be counted.
+    pub fn counts_connections(&self) -> bool {
+        self.v4.counts_connections || self.v6.counts_connections
     }
 
     /// Whether some rule for this family has packets traced.

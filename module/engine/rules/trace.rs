@@ -100,9 +100,12 @@ pub(super) fn step<A>(rules: &Rules<A>, chain: u32, left: usize, event: Event) -
     let mut callee = None;
     let (met, next, reason) = match event {
         Event::Rule(action) => match action {
-            Action::Continue | Action::Effect(_) | Action::Mark(_) | Action::Trace => {
-                (Met::Rule, Next::Continue, None)
-            }
+            Action::Continue
+            | Action::Effect(_)
+            | Action::Mark(_)
+            | Action::Trace
+            | Action::Untrack
+            | Action::SetConnmark(_) => (Met::Rule, Next::Continue, None),
             Action::Accept => (Met::Rule, Next::Accept, None),
             Action::Drop => (Met::Rule, Next::Drop, Some(DropReason::Rule)),
             Action::Return => (Met::Rule, Next::Return, None),

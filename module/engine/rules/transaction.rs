@@ -73,16 +73,22 @@ struct BuiltIn {
 }
 
 /// The tables that iptables has, as far as they are supported; places are netfilter's (NF_IP_PRI_*).
-static BUILT_IN: [BuiltIn; 1] = [BuiltIn {
-    name: Name::literal("filter"),
-    hooks: &[Hook::LocalIn, Hook::Forward, Hook::LocalOut],
-    place: 0,
-}];
+static BUILT_IN: [BuiltIn; 2] = [
+    BuiltIn {
+        name: Name::literal("raw"),
+        hooks: &[Hook::PreRouting, Hook::LocalOut],
+        place: -300,
+    },
+    BuiltIn {
+        name: Name::literal("filter"),
+        hooks: &[Hook::LocalIn, Hook::Forward, Hook::LocalOut],
+        place: 0,
+    },
+];
 
 /// Names of iptables' tables that are not there yet: a table of one's own under one of them would be taken
 /// for something else.
-static RESERVED: [Name; 4] = [
-    Name::literal("raw"),
+static RESERVED: [Name; 3] = [
     Name::literal("mangle"),
     Name::literal("nat"),
     Name::literal("security"),

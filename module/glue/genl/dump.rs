@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Reading the rules: a dump takes as many messages as it takes, and tells of one moment all the
-//! same.
+//! Dumps: what is read in as many messages as it takes. One of the rules tells of one moment all the same.
 
+#[cfg(CONFIG_NF_CONNTRACK)]
+use super::connections::Connections;
 use super::request::Request;
 use crate::alloc::{Arc, KBox, KVVec, GFP_KERNEL};
 use crate::engine::rules::{Counters, Model};
@@ -11,6 +12,7 @@ use crate::uapi::attr::{Full, Writer};
 use crate::uapi::field::Field;
 use crate::uapi::message::{self, Select};
 use crate::uapi::op::{self, Position};
+use crate::uapi::Command;
 use core::ptr::NonNull;
 use kernel::ffi::c_int;
 
@@ -18,8 +20,69 @@ use kernel::ffi::c_int;
 /// takes every operation.
 const LARGEST: u32 = 68 << 10;
 
-/// A dump in progress: the rules and counters as they were when it began.
-pub(super) struct Dump {
+/// A dump in progress.
+pub(super) enum Dump {
+    Rules(Rules),
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    Connections(Connections),
+}
+
+impl Dump {
+    /// Begins what a request asks for.
+    pub(super) fn start(request: &Request<'_>) -> Result<KBox<Self>, Refusal> {
+        if request.command() == Command::GetRules as u8 {
+            return Rules::start(request);
+        }
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        let started = Ok(KBox::new(
+            Self::Connections(Connections::start(request)?),
+            GFP_KERNEL,
+        )?);
+        #[cfg(not(CONFIG_NF_CONNTRACK))]
+        let started = Err(Refusal::new(
+            bindings::EOPNOTSUPP,
+            "kernel without CONFIG_NF_CONNTRACK",
+        ));
+        started
+    }
+
+    /// Fills a buffer; returns what the core wants to hear: a number above zero to come again, or zero at the end.
+    ///
+    /// # Safety
+    ///
+    /// `skb` is the buffer that the core wants filled for this dump.
+    pub(super) unsafe fn fill(
+        &mut self,
+        request: &Request<'_>,
+        skb: NonNull<bindings::sk_buff>,
+        least_buffer: &mut u32,
+    ) -> Result<c_int, Refusal> {
+        // SAFETY: The caller vouches for the buffer.
+        let room = unsafe { bindings::shim_skb_tailroom(skb.as_ptr()) };
+        let headers = bindings::CONST_NLMSG_HDRLEN + bindings::CONST_GENL_HDRLEN;
+        let room = usize::try_from(room)
+            .unwrap_or_default()
+            .saturating_sub(headers);
+        let mut attributes = Writer::new(room);
+        match self {
+            Self::Rules(rules) => rules.write(&mut attributes, least_buffer)?,
+            #[cfg(CONFIG_NF_CONNTRACK)]
+            Self::Connections(connections) => connections.write(&mut attributes)?,
+        }
+        if attributes.bytes().is_empty() {
+            return Ok(0);
+        }
+        let header = request.answer_header(bindings::NLM_F_MULTI as c_int);
+        // SAFETY: The caller vouches for the buffer.
+        if !unsafe { header.put(skb, attributes.bytes()) } {
+            return Err(Refusal::new(bindings::EMSGSIZE, "no room in the buffer"));
+        }
+        Ok(1)
+    }
+}
+
+/// The rules and counters as they were when the dump began.
+pub(super) struct Rules {
     generation: u64,
     model: Arc<Model>,
     counters: KVVec<Counters>,
@@ -27,10 +90,10 @@ pub(super) struct Dump {
     finished: bool,
 }
 
-impl Dump {
+impl Rules {
     /// Takes the rules and their counters, and sets counters to zero if that is asked.
     #[inline(never)]
-    pub(super) fn start(request: &Request<'_>) -> Result<KBox<Self>, Refusal> {
+    fn start(request: &Request<'_>) -> Result<KBox<Dump>, Refusal> {
         let select = request.attribute(message::SELECT)?;
         let select = select
             .as_ref()
@@ -41,7 +104,7 @@ impl Dump {
         let counters = zero || request.attribute(message::COUNTERS)?.is_some();
 
         let mut writer = request.namespace().writer();
-        let dump = Self {
+        let rules = Self {
             generation: writer.generation(),
             model: writer.model(),
             counters: KVVec::new(),
@@ -49,54 +112,28 @@ impl Dump {
             finished: false,
         };
         // Memory is taken before the counters are zeroed, so that none is lost to a failure.
-        let mut dump = KBox::new(dump, GFP_KERNEL)?;
-        if counters {
-            dump.counters = writer.counters(zero.then_some(&select))?;
+        let mut dump = KBox::new(Dump::Rules(rules), GFP_KERNEL)?;
+        if let (true, Dump::Rules(rules)) = (counters, &mut *dump) {
+            rules.counters = writer.counters(zero.then_some(&select))?;
         }
         Ok(dump)
     }
 
-    /// Fills a buffer; returns what the core wants to hear: the bytes in it, or zero at the end.
-    ///
-    /// # Safety
-    ///
-    /// `skb` is the buffer that the core wants filled for the dump `callback`.
-    pub(super) unsafe fn fill(
-        &mut self,
-        request: &Request<'_>,
-        skb: NonNull<bindings::sk_buff>,
-        least_buffer: &mut u32,
-    ) -> Result<c_int, Refusal> {
+    /// Writes as many operations as there is room for; nothing at the end.
+    #[inline(never)]
+    fn write(&mut self, to: &mut Writer, least_buffer: &mut u32) -> Result<(), Refusal> {
         if self.finished {
-            return Ok(0);
+            return Ok(());
         }
-        // SAFETY: The caller vouches for the buffer.
-        let room = unsafe { bindings::shim_skb_tailroom(skb.as_ptr()) };
-        let headers = bindings::CONST_NLMSG_HDRLEN + bindings::CONST_GENL_HDRLEN;
-        let room = usize::try_from(room)
-            .unwrap_or_default()
-            .saturating_sub(headers);
-        let mut attributes = Writer::new(room);
-        self.generation.put(message::GENERATION, &mut attributes)?;
-        let empty = attributes.bytes().len();
-        match op::dump(
-            &self.model,
-            &self.counters,
-            &mut self.position,
-            &mut attributes,
-        ) {
+        self.generation.put(message::GENERATION, to)?;
+        let empty = to.bytes().len();
+        match op::dump(&self.model, &self.counters, &mut self.position, to) {
             Ok(()) => self.finished = true,
-            Err(Full::Limit) if attributes.bytes().len() > empty => (),
+            Err(Full::Limit) if to.bytes().len() > empty => (),
             // Not one operation fits: the next buffer shall be large enough for any.
             Err(Full::Limit) if *least_buffer < LARGEST => *least_buffer = LARGEST,
             Err(full) => return Err(full.into()),
         }
-        let header = request.answer_header(bindings::NLM_F_MULTI as c_int);
-        // SAFETY: The caller vouches for the buffer.
-        if !unsafe { header.put(skb, attributes.bytes()) } {
-            return Err(Refusal::new(bindings::EMSGSIZE, "no room in the buffer"));
-        }
-        // Any number above zero tells the core to come again.
-        Ok(1)
+        Ok(())
     }
 }

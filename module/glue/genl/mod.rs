@@ -9,6 +9,8 @@
 //! stack of 16 KiB, and what the other handlers need would lie below it for nothing.
 
 mod closing;
+#[cfg(CONFIG_NF_CONNTRACK)]
+mod connections;
 mod dump;
 mod info;
 mod message;
@@ -48,7 +50,7 @@ pub(super) enum Group {
 /// The registration of the family. While it lives, requests come in.
 pub(crate) struct Family {
     family: KBox<Opaque<bindings::genl_family>>,
-    _operations: KBox<[bindings::genl_split_ops; 6]>,
+    _operations: KBox<[bindings::genl_split_ops; 9]>,
     _groups: KBox<[bindings::genl_multicast_group; 2]>,
     _policies: Policies,
     _closing: Closing,
@@ -84,6 +86,7 @@ impl Family {
                 Command::Chunk => &[attributes::OP],
                 Command::Commit => &[attributes::COUNT],
                 Command::GetRules => &[attributes::COUNTERS, attributes::ZERO, attributes::SELECT],
+                Command::GetConnections | Command::DeleteConnections => &[attributes::FILTER],
                 _ => &[],
             };
             let policy = policies.taking(&attributes::MESSAGE, takes)?;
@@ -93,7 +96,7 @@ impl Family {
                 maxattr: policy.highest,
                 ..Default::default()
             };
-            let capability = if command == Command::GetRules {
+            let capability = if matches!(command, Command::GetRules | Command::GetConnections) {
                 operation.__bindgen_anon_1.__bindgen_anon_2 =
                     bindings::genl_split_ops__bindgen_ty_1__bindgen_ty_2 {
                         start: Some(dump_start),
@@ -116,6 +119,9 @@ impl Family {
             operation(Command::Commit)?,
             operation(Command::Abort)?,
             operation(Command::GetRules)?,
+            operation(Command::GetConnections)?,
+            operation(Command::DeleteConnections)?,
+            operation(Command::GetConnectionStats)?,
         ];
 
         let groups = [uapi::GROUP_RULES, uapi::GROUP_TRACE].map(|title| {
@@ -196,6 +202,10 @@ unsafe extern "C" fn answer(_skb: *mut bindings::sk_buff, info: *mut bindings::g
         Some(Command::Chunk) => transaction::chunk(&request),
         Some(Command::Commit) => transaction::commit(&request),
         Some(Command::Abort) => transaction::abort(&request),
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        Some(Command::DeleteConnections) => connections::delete(&request),
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        Some(Command::GetConnectionStats) => connections::stats(&request),
         _ => Err(Refusal::new(bindings::EOPNOTSUPP, "command is not known")),
     };
     match answered {

@@ -69,9 +69,11 @@ fn sample(set: &Set) -> Option<Vec<u8>> {
 }
 
 fn fill(set: &Set, entropy: &mut Entropy<'_>, to: &mut Writer) -> Result<(), Full> {
+    // Where there are many attributes, half of them are left out: one that is not valid spoils all.
+    let rare = if set.attributes.len() > 12 { 2 } else { 8 };
     for spec in set.attributes {
         let chance = entropy.byte();
-        if chance % 8 == 0 || spec.id == INVERT && chance % 2 == 0 {
+        if chance % rare == 0 || spec.id == INVERT && chance % 2 == 0 {
             continue;
         }
         match spec.kind {
@@ -103,9 +105,13 @@ fn fill(set: &Set, entropy: &mut Entropy<'_>, to: &mut Writer) -> Result<(), Ful
             Kind::Bytes(most) => {
                 let short = usize::from(entropy.byte()) % (usize::from(most) + 1);
                 let length = if chance % 4 == 0 { short } else { most.into() };
-                let bytes: Vec<_> = (0..length)
+                let mut bytes: Vec<_> = (0..length)
                     .map(|at| if at % 2 == 0 { entropy.byte() % 8 } else { 0 })
                     .collect();
+                // Many are a number and a mask, or where a range begins and where it ends.
+                if entropy.byte() % 2 == 0 {
+                    bytes[length / 2..].fill(u8::MAX);
+                }
                 to.put(spec.id, &bytes)?;
             }
             Kind::Nest(inner) => to.nest(spec.id, |to| fill(inner, entropy, to))?,

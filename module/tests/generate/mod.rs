@@ -13,8 +13,7 @@ use oxtables_engine::engine::rules::matches::{
 };
 use oxtables_engine::engine::rules::model::{Device, Matches, Prefix};
 use oxtables_engine::engine::rules::targets::{
-    Audit, AuditType, Gateway, Log, Nflog, NflogPrefix, Nfqueue, Prefix as LogPrefix, Reject,
-    SetMark, Tee,
+    Audit, AuditType, Log, Nflog, NflogPrefix, Nfqueue, Prefix as LogPrefix, Reject, SetMark, Tee,
 };
 use oxtables_engine::engine::rules::transaction::{apply, Action, Op, Own};
 use oxtables_engine::engine::rules::{Counters, Masked, Match, Model, Policy, Rule, Target};
@@ -177,7 +176,7 @@ fn other_target(family: Family) -> impl Strategy<Value = Target> {
             Family::V6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]),
         };
         Target::Tee(Tee {
-            gateway: Gateway(gateway),
+            gateway,
             output: device.and_then(|n| Device::from_text(format!("eth{n}").as_bytes())),
         })
     });

@@ -6,6 +6,9 @@ mod ah;
 mod bpf;
 mod cgroup;
 mod comment;
+mod connbytes;
+mod connmark;
+mod conntrack;
 mod cpu;
 mod dccp;
 mod devgroup;
@@ -15,6 +18,7 @@ mod esp;
 mod eui64;
 mod frag;
 pub mod hashlimit;
+mod helper;
 mod icmp;
 mod iprange;
 mod ipv6_options;
@@ -36,6 +40,7 @@ mod realm;
 mod rpfilter;
 mod rt;
 mod sctp;
+mod state;
 mod statistic;
 mod string;
 mod tcp;
@@ -51,6 +56,9 @@ pub use ah::Ah;
 pub use bpf::Bpf;
 pub use cgroup::{Cgroup, ControlGroupPath};
 pub use comment::Comment;
+pub use connbytes::{Connbytes, Transferred};
+pub use connmark::Connmark;
+pub use conntrack::{Conntrack, States};
 pub use cpu::Cpu;
 pub use dccp::{Dccp, DccpTypes};
 pub use devgroup::Devgroup;
@@ -60,6 +68,7 @@ pub use esp::Esp;
 pub use eui64::Eui64;
 pub use frag::Frag;
 pub use hashlimit::Hashlimit;
+pub use helper::{AskedHelper, Helper};
 pub use icmp::{Icmp, Icmpv6, TypeCode};
 pub use iprange::{Addresses, IpRange};
 pub use ipv6_options::{Dst, Hbh, HeaderOption, HeaderOptions};
@@ -80,6 +89,7 @@ pub use realm::Realm;
 pub use rpfilter::Rpfilter;
 pub use rt::{Hops, Rt};
 pub use sctp::{AllChunkFlags, ChunkFlags, ChunkMatch, ChunkTypes, Chunks, Sctp};
+pub use state::State;
 pub use statistic::Statistic;
 pub use string::{Search, StringMatch};
 pub use tcp::{Tcp, TcpFlags};
@@ -148,7 +158,18 @@ pub trait Matcher: Sized {
         None
     }
 
-    /// Whether the match asks for anything beside [`ports`](Self::ports).
+    /// What a packet may be to its connection, a bit each, where the match asks for that and nothing else. It is kept
+    /// where packets walk past, as ports are.
+    fn states(&self) -> Option<u8> {
+        None
+    }
+
+    /// Whether the match asks for connections, so that they have to be tracked.
+    fn tracks(&self) -> bool {
+        false
+    }
+
+    /// Whether the match asks for anything beside [`ports`](Self::ports) and [`states`](Self::states).
     fn asks(&self) -> bool {
         true
     }
@@ -219,6 +240,20 @@ macro_rules! matches {
             pub fn ports(&self) -> Option<PortPair> {
                 match self {
                     $( Self::$variant(inner) => inner.ports(), )*
+                }
+            }
+
+            /// See [`Matcher::states`].
+            pub fn states(&self) -> Option<u8> {
+                match self {
+                    $( Self::$variant(inner) => inner.states(), )*
+                }
+            }
+
+            /// See [`Matcher::tracks`].
+            pub fn tracks(&self) -> bool {
+                match self {
+                    $( Self::$variant(inner) => inner.tracks(), )*
                 }
             }
 
@@ -337,4 +372,14 @@ matches! {
     44 Statistic "statistic",
     /// A rate for each flow.
     45 Hashlimit "hashlimit",
+    /// The connection that the packet belongs to.
+    46 Conntrack "conntrack",
+    /// What the packet is to its connection.
+    47 State "state",
+    /// The mark of the connection.
+    48 Connmark "connmark",
+    /// How much the connection has transferred.
+    49 Connbytes "connbytes",
+    /// Which helper announced the connection.
+    50 Helper "helper",
 }

@@ -2,6 +2,8 @@
 //! The targets: what a rule does with a packet. One file each; to add one, see docs/extending.md.
 
 mod audit;
+mod connmark;
+mod ct;
 mod log;
 mod mark;
 mod nflog;
@@ -10,12 +12,15 @@ mod reject;
 mod tee;
 
 pub use audit::{Audit, AuditType};
+pub(super) use connmark::Change;
+pub use connmark::{ConnmarkMode, SetConnmark};
+pub use ct::Ct;
 pub use log::{Log, Prefix};
 pub use mark::SetMark;
 pub use nflog::{Nflog, NflogPrefix};
 pub use nfqueue::Nfqueue;
 pub use reject::Reject;
-pub use tee::{Gateway, Tee};
+pub use tee::Tee;
 
 use super::model::Rule;
 use crate::choice;
@@ -56,6 +61,10 @@ choice! {
         13 Trace "trace",
         /// A copy of the packet is sent to another machine.
         14 Tee "tee" (Tee),
+        /// How the packet is tracked.
+        15 Ct "ct" (Ct),
+        /// The mark of the packet's connection is changed, or the packet's by it.
+        16 SetConnmark "set-connmark" (SetConnmark),
     }
 }
 
@@ -89,8 +98,15 @@ impl Target {
             Self::Nflog(nflog) => nflog.check(),
             Self::Nfqueue(queue) => queue.check(),
             Self::Tee(tee) => tee.check(family),
+            Self::Ct(ct) => ct.check(),
+            Self::SetConnmark(set_connmark) => set_connmark.check(),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the target asks for connections, so that they have to be tracked.
+    pub fn tracks(&self) -> bool {
+        matches!(self, Self::SetConnmark(_))
     }
 
     /// Whether the target can be reached from this hook; says what is wrong otherwise.
@@ -99,6 +115,7 @@ impl Target {
             (Self::Reject(_), Hook::PreRouting | Hook::PostRouting) => {
                 Err("REJECT needs INPUT, FORWARD or OUTPUT")
             }
+            (Self::Ct(_), hook) if !hook.tracks() => Err("CT needs PREROUTING or OUTPUT"),
             _ => Ok(()),
         }
     }

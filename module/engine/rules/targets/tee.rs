@@ -5,44 +5,14 @@ use core::net::IpAddr;
 
 use crate::engine::packet::Family;
 use crate::engine::rules::model::Device;
-use crate::uapi::attr::{Attr, Error, Full, Writer};
-use crate::uapi::field::{Field, Kind};
 use crate::wire;
-
-/// An address of either family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gateway(pub IpAddr);
-
-/// On netlink: 4 or 16 bytes in network order.
-impl Field for Gateway {
-    const KIND: Kind = Kind::Bytes(16);
-
-    fn absent() -> Option<Self> {
-        None
-    }
-
-    fn put(&self, id: u16, to: &mut Writer) -> Result<(), Full> {
-        match self.0 {
-            IpAddr::V4(address) => to.put(id, &address.octets()),
-            IpAddr::V6(address) => to.put(id, &address.octets()),
-        }
-    }
-
-    fn get(from: &Attr<'_>) -> Result<Self, Error> {
-        let v4 = <[u8; 4]>::try_from(from.data).map(IpAddr::from);
-        let v6 = || <[u8; 16]>::try_from(from.data).map(IpAddr::from);
-        v4.or_else(|_| v6())
-            .map(Self)
-            .map_err(|_| from.invalid("gateway must have 4 or 16 bytes"))
-    }
-}
 
 wire! {
     /// The target.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Tee, "tee-attrs" {
         /// `--gateway`: the machine that the copy is sent to, or routed by.
-        2 gateway: Gateway,
+        2 gateway: IpAddr,
         /// `--oif`: the interface that the copy is to go out by.
         3 output: Option<Device>,
     }
@@ -50,10 +20,10 @@ wire! {
 
 impl Tee {
     pub(super) fn check(&self, family: Family) -> Result<(), &'static str> {
-        let fits = self.gateway.0.is_ipv4() == (family == Family::V4);
+        let fits = self.gateway.is_ipv4() == (family == Family::V4);
         if !fits {
             Err("TEE needs a gateway of the rule's family")
-        } else if self.gateway.0.is_unspecified() {
+        } else if self.gateway.is_unspecified() {
             Err("TEE needs the address of a gateway")
         } else if self.output.is_some_and(|device| device.any_ending) {
             Err("TEE sends by one interface")
@@ -67,13 +37,15 @@ impl Tee {
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_target_tee))]
 mod tests {
     use super::*;
+    use crate::uapi::attr::{Attr, Writer};
+    use crate::uapi::field::Field;
     use core::net::{Ipv4Addr, Ipv6Addr};
 
     const V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
     fn checks(gateway: IpAddr, output: Option<&str>, family: Family) -> bool {
         let tee = Tee {
-            gateway: Gateway(gateway),
+            gateway,
             output: output.and_then(|name| Device::from_text(name.as_bytes())),
         };
         tee.check(family).is_ok()
@@ -98,15 +70,15 @@ mod tests {
     fn a_gateway_travels() {
         for address in [V4, Ipv6Addr::LOCALHOST.into()] {
             let mut writer = Writer::new(64);
-            Gateway(address).put(2, &mut writer).unwrap();
+            address.put(2, &mut writer).unwrap();
             let attribute = crate::uapi::attr::Reader::new(writer.bytes()).next();
             let attribute = attribute.unwrap().unwrap();
-            assert!(Gateway::get(&attribute).ok() == Some(Gateway(address)));
+            assert!(IpAddr::get(&attribute).ok() == Some(address));
             let cut = Attr {
                 data: attribute.data.split_last().unwrap().1,
                 ..attribute
             };
-            assert!(Gateway::get(&cut).is_err());
+            assert!(IpAddr::get(&cut).is_err());
         }
     }
 }

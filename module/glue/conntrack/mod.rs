@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Connection tracking in the kernel: the table of a network namespace, and what keeps it.
+//!
+//! ```text
+//! hook -> defragment -> (rules of raw) -> packets::track -> (other rules)        PREROUTING, OUTPUT
+//!                                           | engine/conntrack decides, table finds, connection remembers
+//! hook -> packets::confirm -> table                                          INPUT, POSTROUTING, behind all others
+//! worker: removes what is over, resizes the table
+//! provider: the kernel's functions for connections are ours
+//! ```
+//!
+//! Locks, in the order in which they are taken: the buckets of the table, at most two of them and the one with the
+//! lower number first; a connection's, within which nothing is taken. Nothing allocates, sleeps or logs under
+//! either.
+
+mod connection;
+mod defragment;
+mod packets;
+mod provider;
+mod table;
+mod worker;
+
+pub(super) use connection::Connection;
+pub(super) use defragment::Defragmented;
+pub(super) use packets::{confirm, facts, found, tracking, untrack};
+#[cfg(CONFIG_NF_CONNTRACK_MARK)]
+pub(super) use packets::{mark, set_mark};
+pub(crate) use provider::Provider;
+
+use super::bindings;
+use super::rcu::Reader;
+use super::refusal::Refusal;
+use super::skb::Packet;
+use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
+use crate::engine::conntrack::{Direction, Setting, Settings, Tuple};
+use crate::engine::packet::{Family, Hook, Status};
+use crate::engine::siphash::SipHash;
+use crate::uapi::conntrack::Stats;
+use core::ptr::NonNull;
+use defragment::Defragmenter;
+use kernel::sync::aref::ARef;
+use kernel::sync::atomic::ordering::{Acquire, Relaxed};
+use kernel::sync::atomic::Atomic;
+use table::{Link, Table};
+use worker::Worker;
+
+/// How many parts the table has for who lists it.
+pub(super) const PARTS: usize = table::LOCKS;
+
+/// How many buckets are searched for a connection that may go when there are too many.
+const SEARCHED_BUCKETS: usize = 8;
+
+/// The connections of a network namespace.
+///
+/// # Invariants
+///
+/// The connections in the table are held by it: each is a reference that is given up by who takes it out. `count` is
+/// the number of connections that point here, in the table or not.
+pub(super) struct Tracker {
+    net: *mut bindings::net,
+    table: Table,
+    key: [u64; 2],
+    count: Atomic<i32>,
+    settings: Settings,
+    defragmenter: Defragmenter,
+    worker: Worker,
+}
+
+// SAFETY: The pointer to the namespace is only given to functions that may be called on any thread.
+unsafe impl Send for Tracker {}
+// SAFETY: As above.
+unsafe impl Sync for Tracker {}
+
+impl Tracker {
+    /// Begins tracking in a namespace. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Another connection tracker is there; memory is short; IPv6 packets can't be put together.
+    ///
+    /// # Safety
+    ///
+    /// The namespace stays until this is dropped.
+    pub(super) unsafe fn new(net: *mut bindings::net) -> Result<Arc<Self>, Refusal> {
+        provider::claim()?;
+        let mut key = [0; 2];
+        for word in &mut key {
+            // SAFETY: The function has no requirement.
+            *word = unsafe { bindings::get_random_u64() };
+        }
+        let tracker = Self {
+            net,
+            table: Table::new()?,
+            key,
+            count: Atomic::new(0),
+            settings: Settings::default(),
+            defragmenter: Defragmenter::new()?,
+            worker: Worker::new()?,
+        };
+        let tracker = Arc::new(tracker, GFP_KERNEL)?;
+        // SAFETY: The tracker stays where it is, and stops the worker when it is dropped.
+        unsafe { tracker.worker.start(&tracker) };
+        Ok(tracker)
+    }
+
+    /// The namespace as C wants it.
+    fn net(&self) -> *mut bindings::net {
+        self.net
+    }
+
+    /// How many connections there are, in the table and on their way to it.
+    fn count(&self) -> &Atomic<i32> {
+        &self.count
+    }
+
+    /// Puts a packet together, if it is a fragment.
+    #[inline]
+    pub(super) fn defragment(
+        &self,
+        packet: &Packet<'_>,
+        family: Family,
+        hook: Hook,
+        state: &bindings::nf_hook_state,
+    ) -> Defragmented {
+        self.defragmenter.defragment(packet, family, hook, state)
+    }
+
+    /// What a flow is hashed by. Nobody can make two collide who does not know the key.
+    #[inline]
+    fn hash(&self, tuple: &Tuple) -> usize {
+        let mut hash = SipHash::new(self.key);
+        for word in tuple.words() {
+            hash.word(word);
+        }
+        hash.finish() as usize
+    }
+
+    /// The connection that a flow is of, and its direction.
+    #[inline]
+    fn find(
+        &self,
+        tuple: &Tuple,
+        hash: usize,
+        reader: &Reader<'_>,
+    ) -> Option<(ARef<Connection>, Direction)> {
+        let link = self.table.find(hash, reader, |link| {
+            // SAFETY: It is in the table.
+            let (connection, direction) = unsafe { Connection::of_link(link) };
+            connection.tuple(direction).is_flow(tuple)
+                && !connection.is_dying()
+                && connection.left() > 0
+        })?;
+        // SAFETY: As above; a grace period has not passed, by the reader.
+        let (connection, direction) = unsafe { Connection::of_link(link) };
+        Some((connection.hold()?, direction))
+    }
+
+    /// Takes a connection out of the table and gives up the table's reference; `false` if somebody else did.
+    pub(super) fn remove(&self, connection: &Connection) -> bool {
+        if !connection.is_confirmed() || connection.kill() {
+            return false;
+        }
+        let [there, back] = [Direction::Original, Direction::Reply].map(|way| connection.link(way));
+        let locked = self.table.lock(there.hash(), back.hash());
+        locked.remove(there);
+        locked.remove(back);
+        drop(locked);
+        // SAFETY: It was in the table, by the bit that `confirm` sets, and is not any more: only one gets here, by
+        // the bit that `kill` sets. So this is the table's reference.
+        drop(unsafe { ARef::from_raw(NonNull::from(connection)) });
+        true
+    }
+
+    /// Makes room for a new connection where there is none: the next one in reach that never proved itself, or is over,
+    /// goes. Whether there was one.
+    #[cold]
+    fn drop_early(&self, hash: usize, reader: &Reader<'_>) -> bool {
+        for index in 0..SEARCHED_BUCKETS {
+            let mut unproved = None;
+            let index = hash.wrapping_add(index) & (self.table.buckets(reader) - 1);
+            self.table.walk(index, reader, |link: &Link| {
+                // SAFETY: It is in the table, or was: the reader is in a critical section.
+                let (connection, _) = unsafe { Connection::of_link(link) };
+                let proved = connection.status().has_some(Status::ASSURED)
+                    && connection.left() > 0
+                    && !connection.with_machine(|machine| machine.is_ending());
+                if unproved.is_none() && !proved && !connection.is_dying() {
+                    unproved = connection.hold();
+                }
+            });
+            if unproved.is_some_and(|connection| self.remove(&connection)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether one connection more may be.
+    fn has_room(&self, hash: usize, reader: &Reader<'_>) -> bool {
+        let count = self.count.load(Relaxed).unsigned_abs();
+        count < self.settings.get(Setting::Max) || self.drop_early(hash, reader)
+    }
+
+    /// How the table is.
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            count: self.count.load(Relaxed).unsigned_abs(),
+            limit: self.settings.get(Setting::Max),
+            buckets: super::rcu::read(|reader| self.table.buckets(reader)) as u32,
+        }
+    }
+
+    /// The connections of a part of the table, of which there are [`PARTS`]: all that are there for as long as this
+    /// takes, each once in all parts. May sleep.
+    pub(super) fn part(&self, part: usize) -> Result<KVVec<ARef<Connection>>, AllocError> {
+        let mut found = KVVec::new();
+        loop {
+            let mut more = 0usize;
+            self.table.lock(part, part).each(|link| {
+                // SAFETY: It is in the table.
+                let (connection, direction) = unsafe { Connection::of_link(link) };
+                if direction == Direction::Reply || connection.left() <= 0 {
+                    return;
+                }
+                if let Some(connection) = connection.hold() {
+                    // Nothing is allocated under the lock.
+                    let dropped = found.push_within_capacity(connection).is_err();
+                    more = more.saturating_add(dropped.into());
+                }
+            });
+            if more == 0 {
+                return Ok(found);
+            }
+            let room = found.len().saturating_add(more);
+            found.clear();
+            found.reserve(room.saturating_add(room / 8), GFP_KERNEL)?;
+        }
+    }
+
+    /// Takes all connections out of the table. May sleep.
+    fn clear(&self) {
+        let mut index = 0;
+        loop {
+            let Some(()) = super::rcu::read(|reader| {
+                (index < self.table.buckets(reader)).then(|| {
+                    self.table.walk(index, reader, |link| {
+                        // SAFETY: As in `drop_early`.
+                        let (connection, _) = unsafe { Connection::of_link(link) };
+                        self.remove(connection);
+                    });
+                })
+            }) else {
+                return;
+            };
+            index += 1;
+        }
+    }
+}
+
+impl Drop for Tracker {
+    /// Waits for the packets that still carry a connection: in a queue of a program's, or of an interface's. No hook
+    /// finds this any more. May sleep.
+    fn drop(&mut self) {
+        self.worker.stop();
+        self.clear();
+        while self.count.load(Acquire) != 0 {
+            // SAFETY: Nothing is locked.
+            unsafe { bindings::msleep(10) };
+            self.clear();
+        }
+    }
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What happens to a packet: it gets its connection where it comes in, and takes a new one into the table where it goes.
+
+use super::super::bindings;
+use super::super::rcu::Reader;
+use super::super::skb::Packet;
+use super::connection::{self, Connection, INFO_MASK};
+use super::Tracker;
+use crate::engine::conntrack::{Direction, Judgement, Machine, Subject, Tuple};
+use crate::engine::packet::{Body, Connection as Facts, DropReason, Status, Tracking};
+use crate::uapi::conntrack::{Found, StateName};
+use core::ptr::NonNull;
+use kernel::sync::aref::ARef;
+#[cfg(CONFIG_NF_CONNTRACK_MARK)]
+use kernel::sync::atomic::ordering::Relaxed;
+
+/// How often the end of an old connection of the same flow is waited for.
+const ATTEMPTS: usize = 3;
+
+/// The connection that a packet carries, and what the packet is to it.
+#[inline]
+pub(super) fn carried<'a>(packet: &'a Packet<'_>) -> Option<(&'a Connection, Tracking)> {
+    let word = packet.connection();
+    let connection = (word & !INFO_MASK) as *const Connection;
+    // SAFETY: The packet holds a reference to its connection, and while we are the kernel's tracker that is one of ours.
+    let connection = unsafe { connection.as_ref() }?;
+    Some((connection, Tracking::from_number((word & INFO_MASK) as u8)))
+}
+
+/// What a packet is to its connection.
+#[inline]
+pub(in super::super) fn tracking(packet: &Packet<'_>) -> Tracking {
+    match packet.connection() {
+        0 => Tracking::Invalid,
+        word => Tracking::from_number((word & INFO_MASK) as u8),
+    }
+}
+
+/// Has a packet that carries no connection carry one.
+#[inline]
+fn carry(packet: &Packet<'_>, connection: ARef<Connection>, tracking: Tracking) {
+    let connection = ARef::into_raw(connection).as_ptr();
+    packet.set_connection(connection as usize | tracking as usize);
+}
+
+/// What is known of the connection of a packet.
+#[cold]
+pub(in super::super) fn facts(packet: &Packet<'_>) -> Option<Facts> {
+    carried(packet).map(|(connection, _)| facts_of(connection))
+}
+
+fn facts_of(connection: &Connection) -> Facts {
+    Facts {
+        original: *connection.tuple(Direction::Original),
+        reply: *connection.tuple(Direction::Reply),
+        status: connection.status(),
+        seconds_left: connection.seconds_left(),
+        counters: connection.counters(),
+        announced_by: None,
+    }
+}
+
+/// What is told of a connection in the table to who lists it.
+pub(in super::super) fn found(connection: &Connection) -> Found {
+    let state = connection.with_machine(|machine| machine.state());
+    #[cfg(CONFIG_NF_CONNTRACK_MARK)]
+    let mark = Some(connection.mark().load(Relaxed));
+    #[cfg(not(CONFIG_NF_CONNTRACK_MARK))]
+    let mark = None;
+    Found {
+        id: connection.id(),
+        connection: facts_of(connection),
+        state: state.and_then(|name| StateName::new(name.as_bytes())),
+        mark,
+        // But for the reference by which it is listed.
+        uses: connection.uses().saturating_sub(1),
+    }
+}
+
+/// The mark of the connection of a packet.
+#[cfg(CONFIG_NF_CONNTRACK_MARK)]
+pub(in super::super) fn mark(packet: &Packet<'_>) -> Option<u32> {
+    carried(packet).map(|(connection, _)| connection.mark().load(Relaxed))
+}
+
+/// Changes the mark of the connection of a packet. Where it stays, so does the cache line that others read.
+#[cfg(CONFIG_NF_CONNTRACK_MARK)]
+pub(in super::super) fn set_mark(packet: &Packet<'_>, mark: u32) {
+    if let Some((connection, _)) = carried(packet) {
+        if connection.mark().load(Relaxed) != mark {
+            connection.mark().store(mark, Relaxed);
+        }
+    }
+}
+
+/// Counts a packet of a connection.
+fn count_packet(packet: &Packet<'_>) {
+    if let Some((connection, tracking)) = carried(packet) {
+        if let Some(direction) = tracking.direction() {
+            connection.count(direction, packet.len());
+        }
+    }
+}
+
+/// Takes a packet from the tracker's sight.
+pub(in super::super) fn untrack(packet: &Packet<'_>) {
+    packet.set_connection(Tracking::Untracked as usize);
+}
+
+impl Tracker {
+    /// Finds the connection of a packet, or begins one. The packet was shown to no tracker before, or it is one that this
+    /// machine sent to itself, or that a rule said not to track. It is counted if `count` says so.
+    ///
+    /// # Errors
+    ///
+    /// Why the packet may not pass.
+    pub(in super::super) fn track(
+        &self,
+        body: &Body<'_>,
+        packet: &Packet<'_>,
+        reader: &Reader<'_>,
+        count: bool,
+    ) -> Result<Tracking, DropReason> {
+        if packet.connection() != 0 {
+            return Ok(tracking(packet));
+        }
+        match Subject::of(body, &self.settings) {
+            Subject::Flow(tuple) => {
+                let tracking = self.track_flow(&tuple, body, packet, reader)?;
+                if count {
+                    count_packet(packet);
+                }
+                Ok(tracking)
+            }
+            Subject::Error(tuple) => Ok(self.track_error(&tuple, packet, reader)),
+            Subject::Untracked => {
+                untrack(packet);
+                Ok(Tracking::Untracked)
+            }
+            Subject::Invalid(_) => Ok(Tracking::Invalid),
+        }
+    }
+
+    #[inline]
+    fn track_flow(
+        &self,
+        tuple: &Tuple,
+        body: &Body<'_>,
+        packet: &Packet<'_>,
+        reader: &Reader<'_>,
+    ) -> Result<Tracking, DropReason> {
+        let hash = self.hash(tuple);
+        let now = connection::milliseconds();
+        for _ in 0..ATTEMPTS {
+            let Some((connection, direction)) = self.find(tuple, hash, reader) else {
+                return self.begin(tuple, hash, body, packet, reader);
+            };
+            let seen_reply = connection.status().has_some(Status::SEEN_REPLY);
+            let judgement = connection.with_machine(|machine| {
+                machine.packet(body, direction, seen_reply, &self.settings, now)
+            });
+            match judgement {
+                Judgement::Valid {
+                    timeout, assured, ..
+                } => {
+                    if let Some(seconds) = timeout {
+                        connection.refresh(connection::jiffies(seconds));
+                    }
+                    if assured {
+                        connection.set_assured();
+                    }
+                }
+                Judgement::Invalid(_) => return Ok(Tracking::Invalid),
+                Judgement::Again => {
+                    self.remove(&connection);
+                    continue;
+                }
+                Judgement::Ended => {
+                    self.remove(&connection);
+                }
+            }
+            let tracking = match direction {
+                Direction::Reply => {
+                    connection.set_seen_reply();
+                    Tracking::EstablishedReply
+                }
+                Direction::Original if seen_reply => Tracking::Established,
+                Direction::Original if connection.status().has_some(Status::EXPECTED) => {
+                    Tracking::Related
+                }
+                Direction::Original => Tracking::New,
+            };
+            carry(packet, connection, tracking);
+            return Ok(tracking);
+        }
+        Ok(Tracking::Invalid)
+    }
+
+    #[cold]
+    fn track_error(&self, tuple: &Tuple, packet: &Packet<'_>, reader: &Reader<'_>) -> Tracking {
+        let Some((connection, direction)) = self.find(tuple, self.hash(tuple), reader) else {
+            return Tracking::Invalid;
+        };
+        let tracking = match direction {
+            Direction::Original => Tracking::Related,
+            Direction::Reply => Tracking::RelatedReply,
+        };
+        carry(packet, connection, tracking);
+        tracking
+    }
+
+    /// Begins a connection, which only this packet knows of until it is confirmed.
+    #[inline(never)]
+    fn begin(
+        &self,
+        tuple: &Tuple,
+        hash: usize,
+        body: &Body<'_>,
+        packet: &Packet<'_>,
+        reader: &Reader<'_>,
+    ) -> Result<Tracking, DropReason> {
+        let now = connection::milliseconds();
+        let Some(reply) = tuple.inverse() else {
+            return Ok(Tracking::Invalid);
+        };
+        let Ok((machine, timeout)) = Machine::begin(body, tuple, &self.settings, now) else {
+            return Ok(Tracking::Invalid);
+        };
+        if !self.has_room(hash, reader) {
+            return Err(DropReason::TooManyConnections);
+        }
+        let hashes = [hash, self.hash(&reply)];
+        let connection = Connection::new(
+            self,
+            [*tuple, reply],
+            hashes,
+            (machine, connection::jiffies(timeout)),
+        );
+        carry(
+            packet,
+            connection.ok_or(DropReason::NoMemory)?,
+            Tracking::New,
+        );
+        Ok(Tracking::New)
+    }
+
+    /// Puts a connection into the table, if no other one is there of its flow: which one, otherwise.
+    fn insert(&self, connection: &ARef<Connection>) -> Result<(), Option<ARef<Connection>>> {
+        let ways = [Direction::Original, Direction::Reply];
+        let [there, back] = ways.map(|way| connection.link(way));
+        let locked = self.table.lock(there.hash(), back.hash());
+        // A copy of the packet was quicker, one that a bridge made for another port.
+        if connection.is_confirmed() {
+            return Ok(());
+        }
+        for way in ways {
+            let tuple = connection.tuple(way);
+            let other = locked.find(connection.link(way).hash(), |link| {
+                // SAFETY: It is in the table.
+                let (other, way) = unsafe { Connection::of_link(link) };
+                other.tuple(way).is_flow(tuple)
+            });
+            if let Some(link) = other {
+                // SAFETY: As above.
+                return Err(unsafe { Connection::of_link(link) }.0.hold());
+            }
+        }
+        connection.confirm();
+        // This reference is the table's.
+        let connection = ARef::into_raw(connection.clone());
+        // SAFETY: The table has a reference to it, and connections end a grace period after the last one.
+        let connection = unsafe { connection.as_ref() };
+        for way in ways {
+            // SAFETY: As above; it was in no table, since only one packet carries a connection that is not confirmed.
+            unsafe { locked.insert(connection.link(way)) };
+        }
+        Ok(())
+    }
+}
+
+/// A packet has come through all rules. A connection that it begins is taken into the table, where packets of both
+/// directions find it; if another packet of the flow was quicker, its connection is this packet's as well.
+///
+/// # Errors
+///
+/// Why the packet may not pass.
+#[inline]
+pub(in super::super) fn confirm(packet: &Packet<'_>) -> Result<(), DropReason> {
+    match carried(packet) {
+        Some((connection, Tracking::New | Tracking::Related)) if !connection.is_confirmed() => {
+            confirm_new(packet, connection)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[inline(never)]
+fn confirm_new(packet: &Packet<'_>, connection: &Connection) -> Result<(), DropReason> {
+    let tracker = connection.tracker();
+    // The packet's own reference stays where it is.
+    let connection = connection.hold().ok_or(DropReason::ConnectionClash)?;
+    for _ in 0..ATTEMPTS {
+        let other = match tracker.insert(&connection) {
+            Ok(()) => {
+                tracker.worker.check(tracker.count());
+                return Ok(());
+            }
+            Err(other) => other.ok_or(DropReason::ConnectionClash)?,
+        };
+        if other.left() <= 0 || other.is_dying() {
+            tracker.remove(&other);
+            continue;
+        }
+        let tuple = connection.tuple(Direction::Original);
+        let tracking = if other.tuple(Direction::Original).is_flow(tuple) {
+            Tracking::New
+        } else if other.tuple(Direction::Reply).is_flow(tuple) {
+            other.set_seen_reply();
+            Tracking::EstablishedReply
+        } else {
+            return Err(DropReason::ConnectionClash);
+        };
+        drop(take(packet));
+        carry(packet, other, tracking);
+        return Ok(());
+    }
+    Err(DropReason::ConnectionClash)
+}
+
+/// Takes the connection from a packet.
+fn take(packet: &Packet<'_>) -> Option<ARef<Connection>> {
+    let (connection, _) = carried(packet)?;
+    let connection = NonNull::from(connection);
+    packet.set_connection(0);
+    // SAFETY: The packet had a reference, of which it knows nothing any more.
+    Some(unsafe { ARef::from_raw(connection) })
+}
+
+/// A packet was made because of another one: it is related to the connection of that, and goes the other way.
+pub(super) fn relate(new: &Packet<'_>, old: &Packet<'_>) {
+    let Some((connection, tracking)) = carried(old) else {
+        return;
+    };
+    let tracking = match tracking.direction() {
+        Some(crate::engine::conntrack::Direction::Original) => Tracking::RelatedReply,
+        Some(crate::engine::conntrack::Direction::Reply) => Tracking::Related,
+        None => return,
+    };
+    if let Some(connection) = connection.hold() {
+        carry(new, connection, tracking);
+    }
+}
+
+/// The verdict of a packet that has come through all rules.
+pub(super) fn verdict(result: Result<(), DropReason>) -> u32 {
+    match result {
+        Ok(()) => bindings::NF_ACCEPT,
+        Err(_) => bindings::NF_DROP,
+    }
+}

@@ -227,6 +227,23 @@ impl Names {
             .or_else(|| self.protocols.get(&name).copied())
     }
 
+    /// The protocol that a word gives, by name or number.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn protocol_of(&self, token: &Token) -> Result<u8, Problem> {
+        if token.text.first().is_some_and(u8::is_ascii_digit) {
+            return numbers::number(token, u8::MAX.into(), "a protocol");
+        }
+        let name = token.lossy();
+        self.protocol(&name).ok_or_else(|| {
+            Problem::new(token.span, format!("unknown protocol `{name}`"))
+                .expected("a number from 0 to 255 or a name from /etc/protocols")
+                .suggest(&name, self.protocols())
+        })
+    }
+
     /// The names that stand for a protocol.
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         PROTOCOLS

@@ -140,9 +140,9 @@ fn help_knows_commands_matches_targets_and_near_names() {
             text(&said.stdout)
         );
     }
-    let later = help("conntrack");
+    let later = help("osf");
     assert_eq!(later.status.code(), Some(1));
-    assert!(text(&later.stderr).contains("needs connection tracking"));
+    assert!(text(&later.stderr).contains("needs fingerprints"));
     let unknown = help("tpc");
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("did you mean `tcp`?"));
@@ -153,7 +153,7 @@ fn extensions_tells_what_there_is_and_why_not() {
     let lines = oxtables(&["extensions"], "");
     let wanted = [
         "match\tcomment\tyes\tipv4,ipv6\ta remark that stays with the rule\n",
-        "match\tconntrack\tno\t\tneeds connection tracking\n",
+        "match\tosf\tno\t\tneeds fingerprints of operating systems\n",
         "target\tDROP\tyes\tipv4,ipv6\tdrop the packet\n",
         "target\tSNAT\tno\t\tneeds NAT\n",
     ];

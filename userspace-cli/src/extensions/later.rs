@@ -14,12 +14,8 @@ const SOCKETS: &str = "needs a lookup of sockets";
 /// Matches: the name, and why it is not there.
 pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("cluster", CONNTRACK),
-    ("connbytes", CONNTRACK),
     ("connlabel", CONNTRACK),
     ("connlimit", CONNTRACK),
-    ("connmark", CONNTRACK),
-    ("conntrack", CONNTRACK),
-    ("helper", CONNTRACK),
     ("ipcomp", UNWRITTEN),
     ("ipvs", "needs IPVS"),
     ("nfacct", "needs accounting objects"),
@@ -29,7 +25,6 @@ pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("set", SETS),
     ("socket", SOCKETS),
     ("srh", UNWRITTEN),
-    ("state", CONNTRACK),
 ];
 
 /// The same of targets.
@@ -37,9 +32,7 @@ pub static LATER_TARGETS: &[(&str, &str)] = &[
     ("CHECKSUM", MANGLE),
     ("CLASSIFY", MANGLE),
     ("CLUSTERIP", "is gone from the kernel"),
-    ("CONNMARK", CONNTRACK),
     ("CONNSECMARK", CONNTRACK),
-    ("CT", CONNTRACK),
     ("DNAT", NAT),
     ("DNPT", MANGLE),
     ("DSCP", MANGLE),
@@ -50,7 +43,6 @@ pub static LATER_TARGETS: &[(&str, &str)] = &[
     ("LED", "needs LED triggers"),
     ("MASQUERADE", NAT),
     ("NETMAP", NAT),
-    ("NOTRACK", CONNTRACK),
     ("QUEUE", "is gone from the kernel, for NFQUEUE"),
     ("RATEEST", ESTIMATORS),
     ("REDIRECT", NAT),

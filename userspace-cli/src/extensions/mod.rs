@@ -12,7 +12,11 @@ mod audit;
 mod bpf;
 mod cgroup;
 mod comment;
+mod connbytes;
+mod connmark;
+mod conntrack;
 mod cpu;
+mod ct;
 mod dccp;
 mod devgroup;
 mod dscp;
@@ -21,6 +25,7 @@ mod esp;
 mod eui64;
 mod frag;
 mod hashlimit;
+mod helper;
 mod icmp;
 mod iprange;
 mod ipv6_options;
@@ -34,6 +39,7 @@ mod mark;
 mod masked;
 mod mh;
 mod multiport;
+mod named;
 mod nflog;
 mod nfqueue;
 pub mod numbers;
@@ -51,6 +57,7 @@ mod rpfilter;
 mod rt;
 mod sctp;
 mod spi;
+mod state;
 mod statistic;
 mod string;
 mod tcp;
@@ -434,6 +441,11 @@ registry! {
         Quota matches::Quota,
         Statistic matches::Statistic,
         Hashlimit matches::Hashlimit,
+        Conntrack matches::Conntrack,
+        State matches::State,
+        Connmark matches::Connmark,
+        Connbytes matches::Connbytes,
+        Helper matches::Helper,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }
 }
@@ -447,6 +459,8 @@ registry! {
         Nfqueue targets::Nfqueue,
         Audit targets::Audit,
         Tee targets::Tee,
+        Ct targets::Ct,
+        SetConnmark targets::SetConnmark,
     }
     fn print_target -> Option<(&'static str, Vec<Printed>)> {
         Some, Continue | Accept | Drop | Return | Jump | Goto | Trace => None
@@ -466,6 +480,11 @@ pub static PLAIN_TARGETS: &[(&str, &str, Target)] = &[
         "TRACE",
         "tell `oxtables trace` of all that the packet meets from here on, and go on with the next rule",
         Target::Trace,
+    ),
+    (
+        "NOTRACK",
+        "do not track the packet, as CT --notrack, and go on with the next rule",
+        Target::Ct(targets::Ct { notrack: true }),
     ),
 ];
 

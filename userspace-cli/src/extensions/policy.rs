@@ -4,10 +4,9 @@
 use oxtables_engine::alloc::{KVec, GFP_KERNEL};
 use oxtables_engine::engine::packet::{Direction, Family};
 use oxtables_engine::engine::rules::matches::{Element, Elements, Mode, Policy};
-use oxtables_engine::engine::rules::model::Prefix;
 use oxtables_engine::uapi::field::Not;
 
-use super::{numbers, About, Extension, Given, Opt, Options, Printed};
+use super::{named, numbers, About, Extension, Given, Opt, Options, Printed};
 use crate::diagnostic::Problem;
 use crate::language::address;
 use crate::language::lexer::Token;
@@ -20,42 +19,17 @@ const PROTOCOLS: [(&str, u8); 3] = [("esp", 50), ("ah", 51), ("ipcomp", 108)];
 /// Options that are of the whole policy, not of one of its elements.
 const WHOLE: [&str; 3] = ["dir", "pol", "strict"];
 
-/// The value that a word is the name of.
-fn named<T: Copy>(token: &Token, known: &[(&'static str, T)]) -> Result<T, Problem> {
-    let word = token.lossy();
-    let found = known.iter().find(|(name, _)| *name == word);
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-        Problem::new(token.span, format!("`{word}` is not known here"))
-            .expected(names.join(" or "))
-            .suggest(&word, names)
-    })
-}
-
-/// The name of a value.
-fn name_of<T: PartialEq>(value: &T, known: &[(&'static str, T)]) -> &'static str {
-    let found = known.iter().find(|(_, known)| known == value);
-    found.map_or("", |(name, _)| name)
-}
-
 fn protocol(token: &Token) -> Result<u8, Problem> {
     let number = numbers::parse(&token.text).and_then(|number| u8::try_from(number).ok());
     let known = |number: &u8| PROTOCOLS.iter().any(|(_, known)| known == number);
     match number.filter(known) {
         Some(number) => Ok(number),
-        None => named(token, &PROTOCOLS),
+        None => named::value(token, &PROTOCOLS),
     }
 }
 
 fn number(token: &Token) -> Result<u32, Problem> {
     numbers::number(token, u32::MAX.into(), "a number of 32 bits")
-}
-
-/// An address and its mask, which iptables leaves out where all bits count.
-fn prefix_text(prefix: &Prefix) -> String {
-    let text = address::prefix_text(prefix);
-    let whole = format!("/{}", prefix.family().bits());
-    text.strip_suffix(&whole).unwrap_or(&text).to_owned()
 }
 
 fn element(given: &[Given], family: Family) -> Result<Element, Problem> {
@@ -66,7 +40,7 @@ fn element(given: &[Given], family: Family) -> Result<Element, Problem> {
             "reqid" => element.reqid = Some(asked(number(token)?, not)),
             "spi" => element.spi = Some(asked(number(token)?, not)),
             "proto" => element.protocol = Some(asked(protocol(token)?, not)),
-            "mode" => element.mode = Some(asked(named(token, &MODES)?, not)),
+            "mode" => element.mode = Some(asked(named::value(token, &MODES)?, not)),
             "tunnel-src" => element.source = Some(asked(address::prefix(token, family)?, not)),
             "tunnel-dst" => element.destination = Some(asked(address::prefix(token, family)?, not)),
             _ => (),
@@ -151,7 +125,7 @@ impl Extension for Policy {
                 .expected("--dir in or --dir out"));
         };
         let none = match options.get("pol") {
-            Some(given) => named(given.value(), &POLICIES)?,
+            Some(given) => named::value(given.value(), &POLICIES)?,
             None => false,
         };
         let mut elements = KVec::new();
@@ -174,7 +148,7 @@ impl Extension for Policy {
             }
         }
         Ok(Self {
-            direction: named(direction.value(), &DIRECTIONS)?,
+            direction: named::value(direction.value(), &DIRECTIONS)?,
             none,
             strict: options.get("strict").is_some(),
             elements: Elements(elements),
@@ -183,8 +157,8 @@ impl Extension for Policy {
 
     fn print(&self, _: Family) -> Vec<Printed> {
         let mut printed = vec![
-            Printed::new("dir", false, name_of(&self.direction, &DIRECTIONS)),
-            Printed::new("pol", false, name_of(&self.none, &POLICIES)),
+            Printed::new("dir", false, named::name(&self.direction, &DIRECTIONS)),
+            Printed::new("pol", false, named::name(&self.none, &POLICIES)),
         ];
         if self.strict {
             printed.push(Printed::flag("strict"));
@@ -212,17 +186,21 @@ impl Extension for Policy {
                 option(
                     "proto",
                     asked.not,
-                    name_of(&asked.value, &PROTOCOLS).to_owned(),
+                    named::name(&asked.value, &PROTOCOLS).to_owned(),
                 );
             }
             if let Some(asked) = mode {
-                option("mode", asked.not, name_of(&asked.value, &MODES).to_owned());
+                option(
+                    "mode",
+                    asked.not,
+                    named::name(&asked.value, &MODES).to_owned(),
+                );
             }
             if let Some(asked) = destination {
-                option("tunnel-dst", asked.not, prefix_text(&asked.value));
+                option("tunnel-dst", asked.not, address::network_text(&asked.value));
             }
             if let Some(asked) = source {
-                option("tunnel-src", asked.not, prefix_text(&asked.value));
+                option("tunnel-src", asked.not, address::network_text(&asked.value));
             }
         }
         printed

@@ -2,7 +2,7 @@
 //! `-j TEE`
 
 use oxtables_engine::engine::packet::Family;
-use oxtables_engine::engine::rules::targets::{Gateway, Tee};
+use oxtables_engine::engine::rules::targets::Tee;
 
 use super::{About, Extension, Opt, Options, Printed};
 use crate::diagnostic::Problem;
@@ -32,7 +32,7 @@ impl Extension for Tee {
             .map(|given| address::device(given.value()))
             .transpose()?;
         Ok(Self {
-            gateway: Gateway(address::host(gateway.value(), options.family)?),
+            gateway: address::host(gateway.value(), options.family)?,
             output,
         })
     }
@@ -41,7 +41,7 @@ impl Extension for Tee {
         let output = self
             .output
             .map(|device| Printed::new("oif", false, device.text()));
-        let gateway = Printed::new("gateway", false, self.gateway.0);
+        let gateway = Printed::new("gateway", false, self.gateway);
         [Some(gateway), output].into_iter().flatten().collect()
     }
 }

@@ -170,6 +170,13 @@ pub fn host(token: &Token, family: Family) -> Result<IpAddr, Problem> {
     prefix(token, family).map(|prefix| prefix.address)
 }
 
+/// How a prefix is printed by most matches, which leave the mask out where all bits count.
+pub fn network_text(prefix: &Prefix) -> String {
+    let text = prefix_text(prefix);
+    let whole = format!("/{}", prefix.family().bits());
+    text.strip_suffix(&whole).unwrap_or(&text).to_owned()
+}
+
 /// How a prefix is printed.
 pub fn prefix_text(prefix: &Prefix) -> String {
     let length = match prefix.mask {

@@ -491,17 +491,7 @@ impl Reader<'_> {
     }
 
     fn read_protocol(&self, given: &Given) -> Result<Option<Not<u8>>, Problem> {
-        let token = given.value();
-        let name = token.lossy();
-        let value = if token.text.first().is_some_and(u8::is_ascii_digit) {
-            numbers::number(token, u8::MAX.into(), "a protocol")?
-        } else {
-            self.names.protocol(&name).ok_or_else(|| {
-                Problem::new(token.span, format!("unknown protocol `{name}`"))
-                    .expected("a number from 0 to 255 or a name from /etc/protocols")
-                    .suggest(&name, self.names.protocols())
-            })?
-        };
+        let value = self.names.protocol_of(given.value())?;
         let not = given.not;
         match (value, not) {
             (0, true) => Err(Problem::new(

@@ -18,9 +18,9 @@ use crate::diagnostic::{nearest, Problem, Span};
 use crate::extensions::{self, later};
 
 /// The tables that are there without being defined.
-pub const BUILT_IN: [&str; 1] = ["filter"];
+pub const BUILT_IN: [&str; 2] = ["raw", "filter"];
 /// Tables of iptables that are not there yet.
-const NOT_YET: [&str; 4] = ["raw", "mangle", "nat", "security"];
+const NOT_YET: [&str; 3] = ["mangle", "nat", "security"];
 
 /// How a file is carried out.
 #[derive(Clone, Copy, Debug, Default)]

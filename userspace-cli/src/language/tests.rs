@@ -121,7 +121,7 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
         ("--dport 22", "unknown option `--dport`", "--dport", "`-p tcp` or `-m tcp` comes before it"),
         ("--log-prefix x", "unknown option `--log-prefix`", "--log-prefix", "`-j LOG` comes before it"),
         ("-m mrak", "unknown match `mrak`", "mrak", "did you mean `mark`?"),
-        ("-m conntrack --ctstate NEW", "match `conntrack` is not supported yet", "conntrack", ""),
+        ("-m osf --genre Linux", "match `osf` is not supported yet", "osf", ""),
         ("-j MASQUERADE", "target `MASQUERADE` is not supported yet", "MASQUERADE", ""),
         ("-j SNAT --to 1.2.3.4", "target `SNAT` is not supported yet", "SNAT", ""),
         ("-p tcp -j TCPMSS --clamp-mss-to-pmtu", "target `TCPMSS` is not supported yet", "TCPMSS", ""),
@@ -180,7 +180,10 @@ fn errors_are_shown_where_they_are_and_say_what_was_meant() {
 #[test]
 fn what_iptables_has_beside_is_refused_with_the_reason() {
     for (rule, why) in [
-        ("-m conntrack --ctstate NEW", "needs connection tracking"),
+        (
+            "-m osf --genre Linux",
+            "needs fingerprints of operating systems",
+        ),
         ("-j MASQUERADE", "needs NAT"),
         (
             "-p tcp -j TCPMSS --clamp-mss-to-pmtu",

@@ -6,7 +6,9 @@ use oxtables::language::plan::{plan, How};
 use oxtables::language::printer::{self, Which};
 use oxtables::language::ruleset;
 use oxtables::names::Names;
-use oxtables_engine::engine::packet::{DeviceName, Family, Flat, Hook, Input};
+use oxtables_engine::engine::packet::{
+    Body, DeviceName, DropReason, Family, Flat, Hook, Input, Tracking,
+};
 use oxtables_engine::engine::rules::targets::Effect;
 use oxtables_engine::engine::rules::trace::Step;
 use oxtables_engine::engine::rules::{Env, Model, Program, Verdict};
@@ -58,6 +60,19 @@ impl Env for Trace {
 
     fn trace(&mut self, step: &Step<'_>) {
         self.0.push(format!("{step:?}"));
+    }
+
+    fn track(&mut self, packet: &Body<'_>) -> Result<Tracking, DropReason> {
+        self.0.push("tracked".to_owned());
+        Ok(packet.tracking)
+    }
+
+    fn untrack(&mut self) {
+        self.0.push("untracked".to_owned());
+    }
+
+    fn set_connection_mark(&mut self, mark: u32) {
+        self.0.push(format!("connection mark {mark}"));
     }
 }
 

@@ -1,0 +1,190 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Connections: what a packet is to its own, of each protocol and family; who else may track them; and how they end.
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# The client may begin connections, and the server may not.
+one_way() {
+	local family
+	for family in ipv4 ipv6; do
+		cat <<-END
+			family $family
+			*filter
+			:INPUT ACCEPT
+			:FORWARD DROP
+			:OUTPUT ACCEPT
+			-A FORWARD -m conntrack --ctstate INVALID -j DROP
+			-A FORWARD -m conntrack --ctstate RELATED -j ACCEPT
+			-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT
+			-A FORWARD -i lan0 -m conntrack --ctstate NEW -j ACCEPT
+			COMMIT
+		END
+	done | rules
+}
+
+test_connections_go_the_way_they_began() {
+	load_module
+	one_way
+	serve server 80
+	serve client 80
+	at_once <<-END
+		expect_reach client tcp $SERVER4 80
+		expect_reach client udp $SERVER4 80
+		expect_reach client icmp $SERVER4
+		expect_reach client tcp $SERVER6 80
+		expect_reach client udp $SERVER6 80
+		expect_reach client icmp $SERVER6
+	END
+	at_once <<-END
+		expect_blocked server tcp $CLIENT4 80
+		expect_blocked server udp $CLIENT4 80
+		expect_blocked server icmp $CLIENT4
+		expect_blocked server tcp $CLIENT6 80
+		expect_blocked server udp $CLIENT6 80
+		expect_blocked server icmp $CLIENT6
+	END
+	same 0 "$(counter_of INVALID -4)"
+	same 0 "$(counter_of INVALID -6)"
+	# An answer each of UDP and ICMP, and what TCP sends beside its first segment.
+	[ "$(counter_of ESTABLISHED -4)" -gt 4 ]
+	[ "$(counter_of ESTABLISHED -6)" -gt 4 ]
+}
+
+test_errors_are_related() {
+	load_module
+	one_way
+	expect "icmp 3/3" client udp $SERVER4 81
+	expect "icmp 1/4" client udp $SERVER6 81
+	same 1 "$(counter_of RELATED -4)"
+	same 1 "$(counter_of RELATED -6)"
+	expect reset client tcp $SERVER4 81
+	expect reset client tcp $SERVER6 81
+}
+
+test_fragments_belong_together() {
+	load_module
+	one_way
+	expect_reach client icmp $SERVER4 --size 4000
+	expect_reach client icmp $SERVER6 --size 4000
+	# They come to the rules as one packet each way.
+	same 1 "$(counter_of NEW -4)"
+	same 1 "$(counter_of ESTABLISHED -4)"
+	same 1 "$(counter_of NEW -6)"
+	same 1 "$(counter_of ESTABLISHED -6)"
+}
+
+test_raw_takes_packets_from_sight() {
+	load_module
+	rules -4 <<-END
+		*raw
+		:PREROUTING ACCEPT
+		:OUTPUT ACCEPT
+		-A PREROUTING -p icmp -j CT --notrack
+		COMMIT
+		*filter
+		:INPUT ACCEPT
+		:FORWARD ACCEPT
+		:OUTPUT ACCEPT
+		-A FORWARD -m conntrack --ctstate UNTRACKED -j ACCEPT
+		-A FORWARD -m conntrack --ctstate NEW -j ACCEPT
+		COMMIT
+	END
+	expect_reach client icmp $SERVER4
+	same 2 "$(counter_of UNTRACKED)"
+	same 0 "$(counter_of NEW)"
+}
+
+test_this_machine_talks_to_itself() {
+	load_module
+	rules -4 <<-END
+		*filter
+		:INPUT ACCEPT
+		:FORWARD ACCEPT
+		:OUTPUT ACCEPT
+		-A INPUT -m conntrack --ctstate NEW -j ACCEPT
+		-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT
+		-A INPUT -j DROP
+		COMMIT
+	END
+	expect_reach fw icmp 127.0.0.1
+	same 1 "$(counter_of NEW)"
+	same 1 "$(counter_of ESTABLISHED)"
+}
+
+test_only_one_tracks() {
+	no_module
+	modprobe nf_conntrack
+	load_module
+	expect_fails one_way
+	expect_says "nf_conntrack tracks connections already"
+	rules -4 <<-END
+		*filter
+		:INPUT ACCEPT
+		:FORWARD DROP
+		:OUTPUT ACCEPT
+		COMMIT
+	END
+	expect_blocked client icmp $SERVER4
+	modprobe -r nf_conntrack
+	one_way
+	expect_reach client icmp $SERVER4
+	expect_fails modprobe nf_conntrack
+	expect_reach client icmp $SERVER4
+	fw oxtables unload
+	modprobe nf_conntrack
+	modprobe -r nf_conntrack
+}
+
+# Packets that carry a connection wait in an interface's queue while the module goes.
+test_unloaded_while_packets_wait() {
+	local _ began
+	for _ in 1 2 3; do
+		load_module
+		one_way
+		fw tc qdisc add dev wan0 root netem delay 1s
+		client ping -c 20 -i 0.02 -W 1 $SERVER4 > /dev/null &
+		client ping -c 20 -i 0.02 -W 1 $SERVER6 > /dev/null &
+		sleep 0.5
+		began=$SECONDS
+		fw oxtables unload
+		[ $((SECONDS - began)) -lt 15 ]
+		expect_fails grep '^oxtables ' /proc/modules
+		fw tc qdisc del dev wan0 root
+		wait
+	done
+}
+
+# Many connections: the table grows, and the namespace that has them ends.
+test_namespace_ends_with_connections() {
+	local mac
+	load_module
+	topology
+	one_way
+	mac=$(fw cat /sys/class/net/lan0/address)
+	modprobe pktgen
+	# Nobody answers them.
+	server ip route add blackhole 10.1.0.0/16
+	server sysctl -q -w net.ipv4.conf.all.forwarding=0
+	fw sysctl -q -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.lan0.rp_filter=0
+	# A process in the namespace sees its interfaces.
+	client sh -e <<-END
+		cd /proc/net/pktgen
+		echo rem_device_all > kpktgend_0
+		echo add_device c0 > kpktgend_0
+		for word in 'count 10000' 'pkt_size 60' 'delay 0' 'clone_skb 0' 'dst $SERVER4' 'src_min 10.1.0.1' \
+			'src_max 10.1.255.254' 'udp_src_min 1000' 'udp_src_max 60000' 'flag IPSRC_RND' 'flag UDPSRC_RND' \
+			'dst_mac $mac'; do
+			echo "\$word" > c0
+		done
+		echo start > pgctrl
+		echo rem_device_all > kpktgend_0
+	END
+	[ "$(counter_of NEW -4)" -gt 9000 ]
+	expect_reach client icmp $SERVER4
+	topology_down
+	no_module
+	topology
+}
+
+run_tests

@@ -157,6 +157,9 @@ pub enum Command {
     },
     /// Tell what packets meet from a rule with `-j TRACE` on, each rule, end of a chain and policy
     Trace,
+    /// Show, and forget, the connections that are tracked
+    #[command(subcommand)]
+    Conntrack(Conntrack),
     /// Show the module's version, tables, hooks in use and packets dropped by reason
     Status,
     /// Empty all tables of this network namespace and remove the module from the kernel
@@ -182,6 +185,87 @@ pub enum Command {
         /// The directory
         directory: Option<PathBuf>,
     },
+}
+
+/// What is done with connections.
+#[derive(Debug, Subcommand)]
+pub enum Conntrack {
+    /// Show connections: all, or those of which all holds that is asked
+    #[command(visible_alias = "ls")]
+    List {
+        /// Which.
+        #[command(flatten)]
+        which: Box<Connections>,
+        /// Print lines as in /proc/net/nf_conntrack
+        #[arg(long, conflicts_with = "json")]
+        proc: bool,
+    },
+    /// Show connections, and fail where there is none
+    Get {
+        /// Which.
+        #[command(flatten)]
+        which: Box<Connections>,
+        /// Print lines as in /proc/net/nf_conntrack
+        #[arg(long, conflicts_with = "json")]
+        proc: bool,
+    },
+    /// Forget connections of which all holds that is asked; packets of theirs begin new ones
+    Delete {
+        /// Which.
+        #[command(flatten)]
+        which: Box<Connections>,
+    },
+    /// Forget all connections
+    Flush,
+    /// Show how many connections there are, and how many there may be
+    Stats,
+}
+
+/// Connections of which all holds that is asked. What is asked is negated by `!` as its first letter.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Connections {
+    /// Their protocol, by name or number
+    #[arg(short, long)]
+    pub protocol: Option<String>,
+    /// Where the first packet came from
+    #[arg(short, long, value_name = "ADDRESS[/MASK]")]
+    pub source: Option<String>,
+    /// Where it went to
+    #[arg(short, long, value_name = "ADDRESS[/MASK]")]
+    pub destination: Option<String>,
+    /// Its source port, or the identifier of an ICMP query
+    #[arg(long, value_name = "PORT[:PORT]")]
+    pub sport: Option<String>,
+    /// Its destination port
+    #[arg(long, value_name = "PORT[:PORT]")]
+    pub dport: Option<String>,
+    /// Where answers come from
+    #[arg(long, value_name = "ADDRESS[/MASK]")]
+    pub reply_source: Option<String>,
+    /// Where answers go to
+    #[arg(long, value_name = "ADDRESS[/MASK]")]
+    pub reply_destination: Option<String>,
+    /// The source port of answers
+    #[arg(long, value_name = "PORT[:PORT]")]
+    pub reply_sport: Option<String>,
+    /// Their destination port
+    #[arg(long, value_name = "PORT[:PORT]")]
+    pub reply_dport: Option<String>,
+    /// The state of TCP or SCTP: SYN_SENT, ESTABLISHED, TIME_WAIT ...
+    #[arg(long)]
+    pub state: Option<String>,
+    /// One of these has become of it: EXPECTED, SEEN_REPLY, ASSURED, CONFIRMED
+    #[arg(long, value_name = "STATUS[,STATUS...]")]
+    pub status: Option<String>,
+    /// In how many seconds it is forgotten if no packet comes
+    #[arg(long, value_name = "SECONDS[:SECONDS]")]
+    pub expire: Option<String>,
+    /// Its mark
+    #[arg(short, long, value_name = "VALUE[/MASK]")]
+    pub mark: Option<String>,
+    /// Its number, as --json tells it
+    #[arg(long)]
+    pub id: Option<u32>,
 }
 
 /// Changes of single rules and chains.

@@ -114,6 +114,89 @@ pub struct Drops {
     pub packets: u64,
 }
 
+/// The connections that are tracked.
+#[derive(Serialize)]
+pub struct Connections {
+    /// Those that were asked for.
+    pub connections: Vec<TrackedConnection>,
+}
+
+/// A connection.
+#[derive(Serialize)]
+pub struct TrackedConnection {
+    /// Its number.
+    pub id: u32,
+    /// The family.
+    pub family: &'static str,
+    /// The protocol, by name if it has one.
+    pub protocol: String,
+    /// The state, of a protocol that has states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// In how many seconds it is forgotten if no packet comes.
+    pub seconds: u32,
+    /// Packets that go the way of the first one.
+    pub original: TrackedFlow,
+    /// Packets that go the other way.
+    pub reply: TrackedFlow,
+    /// What has become of it.
+    pub status: Vec<&'static str>,
+    /// Its mark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<u32>,
+    /// The helper of the connection that announced it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub helper: Option<String>,
+}
+
+/// A connection in one direction.
+#[derive(Serialize)]
+pub struct TrackedFlow {
+    /// Where packets come from.
+    pub source: String,
+    /// Where they go.
+    pub destination: String,
+    /// The source port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+    /// The destination port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_port: Option<u16>,
+    /// The type of an ICMP query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_type: Option<u8>,
+    /// Its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_code: Option<u8>,
+    /// Its identifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_id: Option<u16>,
+    /// Packets, where they are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packets: Option<u64>,
+    /// Their bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// How the table of connections is.
+#[derive(Serialize)]
+pub struct ConnectionStats {
+    /// How many connections there are.
+    pub count: u32,
+    /// How many there may be.
+    pub limit: u32,
+    /// How many buckets the table has.
+    pub buckets: u32,
+}
+
+/// How many connections were forgotten.
+#[derive(Serialize)]
+pub struct Forgotten {
+    /// How many.
+    pub deleted: u64,
+}
+
 /// The matches and targets of iptables.
 #[derive(Serialize)]
 pub struct Extensions {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What each command does.
 
+mod conntrack;
 mod edit;
 mod extensions;
 mod help;
@@ -113,6 +114,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         } => zero::zero(global, &table.table, chain.as_deref(), number, verbose),
         Command::Monitor { quiet } => monitor::monitor(global, quiet),
         Command::Trace => trace::trace(global),
+        Command::Conntrack(command) => conntrack::conntrack(global, command),
         Command::Status => status::status(global),
         Command::Unload { keep_module } => unload::unload(keep_module),
         Command::Extensions => extensions::extensions(global),

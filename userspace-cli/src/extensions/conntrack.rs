@@ -24,7 +24,7 @@ pub const STATES: [(&str, States); 7] = [
 ];
 
 /// What can have become of a connection.
-const STATUS: [(&str, Status); 5] = [
+pub const STATUS: [(&str, Status); 5] = [
     ("EXPECTED", Status::EXPECTED),
     ("SEEN_REPLY", Status::SEEN_REPLY),
     ("ASSURED", Status::ASSURED),

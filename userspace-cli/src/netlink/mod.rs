@@ -2,6 +2,7 @@
 //! The way to the kernel module: generic netlink, with every answer checked.
 
 mod chunks;
+mod connections;
 mod listener;
 mod message;
 

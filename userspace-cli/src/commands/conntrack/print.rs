@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Connections for a person, for programs, and in the lines of /proc/net/nf_conntrack.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use anstyle::{AnsiColor, Style};
+
+use oxtables_engine::engine::packet::{protocol, Status};
+use oxtables_engine::uapi::conntrack::{Entry, Flow};
+use oxtables_engine::uapi::op::WireCounters;
+
+use super::super::output::{Side, Table};
+use crate::json::{TrackedConnection, TrackedFlow};
+use crate::names::protocol_name;
+
+/// What can have become of a connection, by its names.
+const STATUS: [(&str, Status); 6] = [
+    ("EXPECTED", Status::EXPECTED),
+    ("SEEN_REPLY", Status::SEEN_REPLY),
+    ("ASSURED", Status::ASSURED),
+    ("CONFIRMED", Status::CONFIRMED),
+    ("SNAT", Status::SRC_NAT),
+    ("DNAT", Status::DST_NAT),
+];
+
+/// So many connections.
+pub fn count(count: u64) -> String {
+    match count {
+        1 => "1 connection".to_owned(),
+        _ => format!("{count} connections"),
+    }
+}
+
+/// What a protocol tells its flows apart by.
+enum Ids {
+    Ports { source: u16, destination: u16 },
+    Query { kind: u8, code: u8, id: u16 },
+    Keys { source: u16, destination: u16 },
+    None,
+}
+
+fn ids(number: u8, flow: &Flow) -> Ids {
+    let (source, destination) = (flow.source_id, flow.destination_id);
+    match number {
+        protocol::TCP | protocol::UDP | protocol::UDPLITE | protocol::SCTP | protocol::DCCP => {
+            Ids::Ports {
+                source,
+                destination,
+            }
+        }
+        protocol::ICMP | protocol::ICMPV6 => {
+            let [kind, code] = destination.to_be_bytes();
+            Ids::Query {
+                kind,
+                code,
+                id: source,
+            }
+        }
+        protocol::GRE => Ids::Keys {
+            source,
+            destination,
+        },
+        _ => Ids::None,
+    }
+}
+
+fn has(entry: &Entry, status: Status) -> bool {
+    Status(entry.status).has_some(status)
+}
+
+/// A connection in JSON.
+pub fn json(entry: &Entry) -> TrackedConnection {
+    let flow = |flow: &Flow, counters: Option<WireCounters>| {
+        let ids = ids(entry.protocol, flow);
+        let (source_port, destination_port) = match ids {
+            Ids::Ports {
+                source,
+                destination,
+            } => (Some(source), Some(destination)),
+            _ => (None, None),
+        };
+        let (icmp_type, icmp_code, icmp_id) = match ids {
+            Ids::Query { kind, code, id } => (Some(kind), Some(code), Some(id)),
+            _ => (None, None, None),
+        };
+        TrackedFlow {
+            source: flow.source.to_string(),
+            destination: flow.destination.to_string(),
+            source_port,
+            destination_port,
+            icmp_type,
+            icmp_code,
+            icmp_id,
+            packets: counters.map(|counters| counters.packets),
+            bytes: counters.map(|counters| counters.bytes),
+        }
+    };
+    let status = STATUS.iter().filter(|(_, status)| has(entry, *status));
+    TrackedConnection {
+        id: entry.id,
+        family: entry.family.name(),
+        protocol: protocol_name(entry.protocol)
+            .map_or_else(|| entry.protocol.to_string(), str::to_owned),
+        state: entry.state.map(|state| state.to_string()),
+        seconds: entry.seconds_left,
+        original: flow(&entry.original, entry.original_counters),
+        reply: flow(&entry.reply, entry.reply_counters),
+        status: status.map(|(name, _)| *name).collect(),
+        mark: entry.mark,
+        helper: entry.announced_by.map(|helper| helper.to_string()),
+    }
+}
+
+/// The name that a protocol has in /proc/net/nf_conntrack.
+fn proc_protocol(number: u8) -> &'static str {
+    match number {
+        protocol::TCP => "tcp",
+        protocol::UDP => "udp",
+        protocol::ICMP => "icmp",
+        protocol::ICMPV6 => "icmpv6",
+        protocol::SCTP => "sctp",
+        protocol::DCCP => "dccp",
+        protocol::UDPLITE => "udplite",
+        protocol::GRE => "gre",
+        _ => "unknown",
+    }
+}
+
+/// An address as the kernel writes it there: of IPv6 all zeros are told.
+fn proc_address(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => address
+            .segments()
+            .map(|segment| format!("{segment:04x}"))
+            .join(":"),
+    }
+}
+
+fn proc_flow(number: u8, flow: &Flow, counters: Option<WireCounters>) -> String {
+    let (source, destination) = (proc_address(flow.source), proc_address(flow.destination));
+    let mut text = format!("src={source} dst={destination} ");
+    text += &match ids(number, flow) {
+        Ids::Ports {
+            source,
+            destination,
+        } => format!("sport={source} dport={destination} "),
+        Ids::Query { kind, code, id } => format!("type={kind} code={code} id={id} "),
+        Ids::Keys {
+            source,
+            destination,
+        } => format!("srckey={source:#x} dstkey={destination:#x} "),
+        Ids::None => String::new(),
+    };
+    if let Some(WireCounters { packets, bytes }) = counters {
+        text += &format!("packets={packets} bytes={bytes} ");
+    }
+    text
+}
+
+/// A connection as a line of /proc/net/nf_conntrack.
+pub fn proc_line(entry: &Entry) -> String {
+    let number = entry.protocol;
+    let mut line = format!(
+        "{:<8} {} {:<8} {number} {} ",
+        entry.family.name(),
+        entry.family as u8,
+        proc_protocol(number),
+        entry.seconds_left
+    );
+    // Writing to a text does not fail.
+    if let Some(state) = entry.state {
+        let _ = write!(line, "{state} ");
+    }
+    line += &proc_flow(number, &entry.original, entry.original_counters);
+    if !has(entry, Status::SEEN_REPLY) {
+        line += "[UNREPLIED] ";
+    }
+    line += &proc_flow(number, &entry.reply, entry.reply_counters);
+    if has(entry, Status::ASSURED) {
+        line += "[ASSURED] ";
+    }
+    if let Some(mark) = entry.mark {
+        let _ = write!(line, "mark={mark} ");
+    }
+    // All are in the zone that connections have where no rule gives them another.
+    let _ = writeln!(line, "zone=0 use={}", entry.uses);
+    line
+}
+
+/// The two ends of a flow.
+fn ends(number: u8, flow: &Flow) -> [String; 2] {
+    let end = |address: IpAddr, port: u16| match address {
+        IpAddr::V4(address) => format!("{address}:{port}"),
+        IpAddr::V6(address) => format!("[{address}]:{port}"),
+    };
+    let (from, to) = (flow.source, flow.destination);
+    match ids(number, flow) {
+        Ids::Ports {
+            source,
+            destination,
+        } => [end(from, source), end(to, destination)],
+        Ids::Query { kind, code, id } => {
+            let to = format!("{to} type {kind} code {code} id {id}");
+            [from.to_string(), to]
+        }
+        Ids::Keys { .. } | Ids::None => [from.to_string(), to.to_string()],
+    }
+}
+
+/// Whether answers come from elsewhere than where packets go, or go elsewhere than where they come from.
+fn is_translated(entry: &Entry) -> bool {
+    has(entry, Status::SRC_NAT.or(Status::DST_NAT))
+}
+
+/// Connections as a table.
+pub fn table(entries: &[Entry]) -> String {
+    let mut table = Table::new(vec![
+        ("protocol", Side::Left),
+        ("state", Side::Left),
+        ("seconds", Side::Right),
+        ("source", Side::Left),
+        ("destination", Side::Left),
+        ("answers from", Side::Left),
+        ("mark", Side::Right),
+        ("", Side::Left),
+    ]);
+    let plain = |text: String| (text, Style::new());
+    for entry in entries {
+        let [source, destination] = ends(entry.protocol, &entry.original);
+        let answers = if is_translated(entry) {
+            ends(entry.protocol, &entry.reply).join(" to ")
+        } else {
+            String::new()
+        };
+        let name = protocol_name(entry.protocol);
+        let name = name.map_or_else(|| entry.protocol.to_string(), str::to_owned);
+        let mark = entry.mark.filter(|mark| *mark != 0);
+        let (style, flag) = if !has(entry, Status::SEEN_REPLY) {
+            (AnsiColor::Yellow.on_default(), "unanswered")
+        } else if has(entry, Status::ASSURED) {
+            (AnsiColor::Green.on_default(), "assured")
+        } else {
+            (Style::new(), "")
+        };
+        table.row(vec![
+            plain(name),
+            plain(entry.state.map_or(String::new(), |state| state.to_string())),
+            plain(entry.seconds_left.to_string()),
+            plain(source),
+            plain(destination),
+            plain(answers),
+            plain(mark.map_or(String::new(), |mark| format!("{mark:#x}"))),
+            (flag.to_owned(), style),
+        ]);
+    }
+    let mut text = String::new();
+    if !entries.is_empty() {
+        text += &table.render("");
+    }
+    text + &count(entries.len() as u64) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oxtables_engine::engine::packet::Family;
+    use oxtables_engine::uapi::conntrack::StateName;
+
+    fn tcp() -> Entry {
+        let flow = |source: [u8; 4], source_id, destination: [u8; 4], destination_id| Flow {
+            source: source.into(),
+            destination: destination.into(),
+            source_id,
+            destination_id,
+        };
+        Entry {
+            id: 7,
+            family: Family::V4,
+            protocol: protocol::TCP,
+            original: flow([192, 0, 2, 1], 1024, [198, 51, 100, 2], 22),
+            reply: flow([198, 51, 100, 2], 22, [192, 0, 2, 1], 1024),
+            status: Status::SEEN_REPLY
+                .or(Status::ASSURED)
+                .or(Status::CONFIRMED)
+                .0,
+            seconds_left: 431_999,
+            state: StateName::new(b"ESTABLISHED"),
+            mark: Some(0),
+            original_counters: None,
+            reply_counters: None,
+            announced_by: None,
+            uses: 1,
+        }
+    }
+
+    fn ping_v6() -> Entry {
+        let address = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
+        let flow = |from, to, kind: u8| Flow {
+            source: address(from),
+            destination: address(to),
+            source_id: 5,
+            destination_id: u16::from(kind) << 8,
+        };
+        Entry {
+            family: Family::V6,
+            protocol: protocol::ICMPV6,
+            original: flow(1, 2, 128),
+            reply: flow(2, 1, 129),
+            status: Status::CONFIRMED.0,
+            seconds_left: 29,
+            state: None,
+            mark: Some(16),
+            original_counters: Some(WireCounters {
+                packets: 1,
+                bytes: 104,
+            }),
+            reply_counters: Some(WireCounters::default()),
+            uses: 2,
+            ..tcp()
+        }
+    }
+
+    #[test]
+    fn lines_are_those_of_proc() {
+        assert_eq!(
+            proc_line(&tcp()),
+            "ipv4     2 tcp      6 431999 ESTABLISHED src=192.0.2.1 dst=198.51.100.2 sport=1024 dport=22 \
+             src=198.51.100.2 dst=192.0.2.1 sport=22 dport=1024 [ASSURED] mark=0 zone=0 use=1\n"
+        );
+        let (one, two) = (
+            "2001:0db8:0000:0000:0000:0000:0000:0001",
+            "2001:0db8:0000:0000:0000:0000:0000:0002",
+        );
+        assert_eq!(
+            proc_line(&ping_v6()),
+            format!(
+                "ipv6     10 icmpv6   58 29 src={one} dst={two} type=128 code=0 id=5 packets=1 bytes=104 \
+                 [UNREPLIED] src={two} dst={one} type=129 code=0 id=5 packets=0 bytes=0 mark=16 zone=0 use=2\n"
+            )
+        );
+        let gre = Entry {
+            protocol: protocol::GRE,
+            state: None,
+            mark: None,
+            ..tcp()
+        };
+        assert!(proc_line(&gre).contains(
+            "gre      47 431999 src=192.0.2.1 dst=198.51.100.2 srckey=0x400 dstkey=0x16 "
+        ));
+        let other = Entry {
+            protocol: 253,
+            state: None,
+            ..tcp()
+        };
+        assert!(
+            proc_line(&other).contains("unknown  253 431999 src=192.0.2.1 dst=198.51.100.2 src=")
+        );
+    }
+
+    #[test]
+    fn tables_and_json_tell_the_same() {
+        let nat = Entry {
+            status: Status::DST_NAT.or(Status::SEEN_REPLY).0,
+            ..tcp()
+        };
+        let text = table(&[tcp(), nat, ping_v6()]);
+        let text = anstream::adapter::strip_str(&text).to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 5);
+        assert!(lines[1]
+            .starts_with("tcp        ESTABLISHED   431999  192.0.2.1:1024  198.51.100.2:22"));
+        assert!(lines[1].ends_with("assured"));
+        assert!(lines[2].contains("198.51.100.2:22 to 192.0.2.1:1024"));
+        assert!(lines[3].contains("2001:db8::2 type 128 code 0 id 5"));
+        assert!(lines[3].ends_with("0x10  unanswered"));
+        assert_eq!(lines[4], "3 connections");
+        let json = serde_json::to_value(json(&ping_v6())).unwrap();
+        assert_eq!(json["protocol"], "ipv6-icmp");
+        assert_eq!(json["original"]["icmp_type"], 128);
+        assert_eq!(json["original"]["packets"], 1);
+        assert_eq!(json["status"], serde_json::json!(["CONFIRMED"]));
+        assert!(json.get("state").is_none());
+    }
+}

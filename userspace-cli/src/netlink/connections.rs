@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the module knows of connections.
+
+use oxtables_engine::uapi::attr::Reader;
+use oxtables_engine::uapi::conntrack::{Entry, Filter, Stats};
+use oxtables_engine::uapi::field::Field;
+use oxtables_engine::uapi::{message as attributes, Command, Writer};
+
+use super::message::Answer;
+use super::{Connection, Error};
+
+fn request(filter: &Filter) -> Result<Writer, Error> {
+    let mut request = Writer::new(1024);
+    let written = filter.put(attributes::FILTER, &mut request);
+    written.map_err(|_| Error::Garbled("request is too large"))?;
+    Ok(request)
+}
+
+impl Connection {
+    /// Hands each connection that is meant to `each`, in no order.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be read.
+    pub fn connections(
+        &mut self,
+        filter: &Filter,
+        mut each: impl FnMut(Entry),
+    ) -> Result<(), Error> {
+        let request = request(filter)?;
+        let command = Command::GetConnections as u8;
+        self.ask(
+            self.family,
+            Answer::Dump,
+            command,
+            request.bytes(),
+            |bytes| {
+                for attribute in Reader::new(bytes) {
+                    let attribute = attribute?;
+                    if attribute.id == attributes::CONNECTION {
+                        each(Entry::get(&attribute)?);
+                    }
+                }
+                Ok(())
+            },
+        )
+    }
+
+    /// Has connections forgotten, and tells how many they were.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be.
+    pub fn delete_connections(&mut self, filter: &Filter) -> Result<u64, Error> {
+        let request = request(filter)?;
+        let command = Command::DeleteConnections as u8;
+        let mut count = None;
+        self.ask(
+            self.family,
+            Answer::Once,
+            command,
+            request.bytes(),
+            |bytes| {
+                for attribute in Reader::new(bytes) {
+                    let attribute = attribute?;
+                    if attribute.id == attributes::COUNT {
+                        count = Some(u64::get(&attribute)?);
+                    }
+                }
+                Ok(())
+            },
+        )?;
+        count.ok_or(Error::Garbled("connections went without a number"))
+    }
+
+    /// Asks how the table of connections is.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be asked.
+    pub fn connection_stats(&mut self) -> Result<Stats, Error> {
+        let command = Command::GetConnectionStats as u8;
+        let mut stats = Stats::default();
+        self.ask(self.family, Answer::Once, command, &[], |bytes| {
+            for attribute in Reader::new(bytes) {
+                let attribute = attribute?;
+                if attribute.id == attributes::STATS {
+                    stats = Stats::get(&attribute)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(stats)
+    }
+}

@@ -123,6 +123,9 @@ expect() {
 expect_reach() { expect reply "$@"; }
 expect_blocked() { expect silence "$@"; }
 
+# expect_each: as `expect` of each line on standard input, all at the same time and by one program.
+expect_each() { "$SELFTESTS/probe" each $PATIENCE $((PATIENCE * 8)); }
+
 # at_once: runs the commands on standard input, one a line, all at the same time; fails when one fails.
 at_once() {
 	local line job jobs=() status=0

@@ -39,6 +39,8 @@ struct Net {
     /// Whether segments may overtake each other.
     shuffles: bool,
     ended: bool,
+    /// For how many seconds the connection lives.
+    lives: u32,
 }
 
 impl Net {
@@ -52,6 +54,7 @@ impl Net {
             original: 0,
             shuffles,
             ended: false,
+            lives: 0,
         }
     }
 
@@ -121,6 +124,7 @@ impl Net {
         match judgement {
             // Nobody took it back since it was sent, so there is something to learn from it.
             Judgement::Valid { timeout, .. } => {
+                self.lives = timeout.unwrap_or(self.lives);
                 let moves = matches!(segment.kind, Kind::Ack | Kind::Fin);
                 let opening = matches!(before.state(), State::SynSent | State::SynSent2);
                 assert!(
@@ -128,8 +132,7 @@ impl Net {
                     "passed only: {segment:?} from {direction:?} at {before:?}"
                 );
             }
-            // Or a SYN that comes again when the connection is over.
-            Judgement::Ended | Judgement::Again if aborted => self.ended = true,
+            Judgement::Ended if aborted => self.ended = true,
             Judgement::Invalid(_) if aborted => (),
             // It has been overtaken by the same stack's answer to the other side's SYN, which says all that it says.
             Judgement::Invalid(_) if segment.kind == Kind::Syn && self.shuffles => (),
@@ -320,7 +323,7 @@ proptest! {
         prop_assert_eq!(net.state(), State::TimeWait, "{:?} {:?}", net.tracked, net.peers);
     }
 
-    /// When one side resets the connection and the other gets to know, so does the tracker.
+    /// When one side resets the connection and the other gets to know, the tracker keeps it no longer.
     #[test]
     fn what_a_stack_resets_is_closed(
         client in stack::shape(false),
@@ -341,7 +344,9 @@ proptest! {
                 net.step(what, peer, at);
             }
             net.finish();
-            prop_assert!(net.ended || net.state().is_ending());
+            // A RST that comes before what was sent before it proves nothing, and may be believed all the same when
+            // it arrives behind that.
+            prop_assert!(net.ended || net.state().is_ending() || shuffles && net.lives <= 300);
         }
     }
 }

@@ -411,10 +411,15 @@ impl Peer {
             self.take_ack(segment);
             return challenge(self);
         }
-        if begin > window || end < 0 {
+        if begin > window {
             return challenge(self);
         }
+        // Of what has come before the acknowledgement counts still, as two sides that have both taken back a part of
+        // their windows would wait for each other for ever.
         self.take_ack(segment);
+        if end < 0 {
+            return challenge(self);
+        }
         if begin == end {
             return Vec::new();
         }

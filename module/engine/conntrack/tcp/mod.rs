@@ -110,16 +110,31 @@ impl Connection {
         segment: &Segment,
         settings: &Settings,
     ) -> Judgement {
-        match (self.state.on(segment.kind, direction), segment.kind) {
+        let cell = self.state.on(segment.kind, direction);
+        match (cell, segment.kind) {
             (Cell::To(next), Kind::Ack | Kind::Fin) => {
                 self.go_on(direction, segment, next, settings)
             }
+            _ => self.step(cell, direction, segment, settings),
+        }
+    }
+
+    /// A segment that opens a connection or breaks it off, or can't come.
+    #[cold]
+    fn step(
+        &mut self,
+        cell: Cell,
+        direction: Direction,
+        segment: &Segment,
+        settings: &Settings,
+    ) -> Judgement {
+        match (cell, segment.kind) {
             (Cell::To(_), Kind::Rst) => self.reset(direction, segment, settings),
             (Cell::To(_), Kind::Syn) => self.cross(segment, settings),
-            (Cell::To(next), Kind::SynAck) => match direction {
-                Direction::Original => self.go_on(direction, segment, next, settings),
-                Direction::Reply => self.answer(segment, settings),
-            },
+            (Cell::To(_), Kind::SynAck) if direction == Direction::Reply => {
+                self.answer(segment, settings)
+            }
+            (Cell::To(next), _) => self.go_on(direction, segment, next, settings),
             (Cell::Doubtful, Kind::Syn) => match direction {
                 Direction::Original => self.note(segment),
                 Direction::Reply if self.crossed => PASSED,
@@ -160,25 +175,45 @@ impl Connection {
                 let next = self.reached(direction, segment.kind, next);
                 self.valid(next, was_heard, settings)
             }
-            Fit::Beside(bound) | Fit::Out(bound) if self.is_liberal(settings) => {
-                let was_heard = self.sides.reply.is_heard();
-                self.sides.follow(direction, segment, ack, bound);
-                // What can't be told from a guess moves no state, unless the administrator wants it to.
-                let next = if settings.is_on(Setting::TcpBeLiberal) {
-                    self.reached(direction, segment.kind, next)
-                } else {
-                    self.state
-                };
-                self.valid(next, was_heard, settings)
+            Fit::Beside(bound) if !self.is_liberal(settings) => {
+                self.pass_by(direction, segment, bound)
             }
-            Fit::Beside(bound) => {
-                if bound == Invalid::SequenceOver {
-                    self.sides.note(direction, segment);
-                }
-                PASSED
+            Fit::Out(bound) if !self.is_liberal(settings) => Judgement::Invalid(bound),
+            Fit::Beside(bound) | Fit::Out(bound) => {
+                self.follow(direction, segment, ack, bound, next, settings)
             }
-            Fit::Out(bound) => Judgement::Invalid(bound),
         }
+    }
+
+    /// A segment past a bound that may be honest.
+    #[cold]
+    fn pass_by(&mut self, direction: Direction, segment: &Segment, bound: Invalid) -> Judgement {
+        if bound == Invalid::SequenceOver {
+            self.sides.note(direction, segment);
+        }
+        PASSED
+    }
+
+    /// A segment past a bound that is not known for sure, or that the administrator does not mind.
+    #[cold]
+    fn follow(
+        &mut self,
+        direction: Direction,
+        segment: &Segment,
+        ack: Acknowledgement,
+        bound: Invalid,
+        next: State,
+        settings: &Settings,
+    ) -> Judgement {
+        let was_heard = self.sides.reply.is_heard();
+        self.sides.follow(direction, segment, ack, bound);
+        // What can't be told from a guess moves no state, unless it is meant to.
+        let next = if settings.is_on(Setting::TcpBeLiberal) {
+            self.reached(direction, segment.kind, next)
+        } else {
+            self.state
+        };
+        self.valid(next, was_heard, settings)
     }
 
     /// A segment that is the connection's, which comes to this state.
@@ -271,14 +306,18 @@ impl Connection {
         PASSED
     }
 
-    /// A SYN where the connection seems to be over. It is not for sure where the other side has reset it.
+    /// A SYN where the connection seems to be over. It is not for sure where the other side has reset it, and a SYN with
+    /// numbers of the old connection is most likely its own, come late (RFC 9293, section 3.6.1).
     #[cold]
     fn reopen(&mut self, direction: Direction, segment: &Segment) -> Judgement {
         let (sender, receiver) = self.sides.of(direction);
-        if sender.finished || receiver.finished || sender.aborted {
-            Judgement::Again
-        } else {
-            self.note(segment)
+        let over = sender.finished || receiver.finished || sender.aborted;
+        if over && !self.sides.came(direction, segment) {
+            return Judgement::Again;
+        }
+        match direction {
+            Direction::Original => self.note(segment),
+            Direction::Reply => PASSED,
         }
     }
 
@@ -299,7 +338,7 @@ impl Connection {
         let waiting = matches!(self.state, State::SynSent | State::SynSent2);
         if !(waiting && self.sides.is_answer(ack)) {
             // It may answer a SYN that moved nothing, unless it has come before.
-            let came = !waiting && self.sides.came(Direction::Reply, segment, ack);
+            let came = !waiting && self.sides.came(Direction::Reply, segment);
             match self.noted {
                 Some(noted) if noted.end == ack.next && !came => {
                     self.sides = Sides::opened(noted, noted.end);

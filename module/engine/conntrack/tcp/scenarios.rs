@@ -104,6 +104,18 @@ mod tests {
         assert!(Connection::begin(&data, &settings) == Err(Invalid::Beginning));
     }
 
+    /// Its first answer offers no window, and counts all the same.
+    #[test]
+    fn a_connection_that_was_open_before_and_stands_still() {
+        let mut talk = Talk::opened_with(segment(Ack, A, 100, B), B);
+        let closed = Segment {
+            window: 0,
+            ..talk.next(Reply, Ack, 0)
+        };
+        assert!(timeout(talk.show(Reply, closed)) == Some(300));
+        assert!(timeout(talk.say(Reply, Rst, 0)) == Some(10));
+    }
+
     #[test]
     fn a_connection_that_was_open_before_and_is_gone() {
         let mut talk = Talk::opened_with(segment(Ack, A, 100, B), B);
@@ -197,6 +209,26 @@ mod tests {
         assert!(talk.show(Original, wrong) == Judgement::Invalid(Invalid::SequenceOver));
     }
 
+    /// The second one brings more than the first one has room for, and has to send it again.
+    #[test]
+    fn both_sides_open_at_once_with_data() {
+        let mut talk = Talk::opened_with(
+            Segment {
+                window: 1,
+                ..segment(Syn, Talk::ORIGINAL, 0, None)
+            },
+            Talk::REPLY,
+        );
+        talk.show(Reply, segment(Syn, Talk::REPLY, 500, None));
+        let answer = Segment {
+            window: 1,
+            ..segment(SynAck, Talk::ORIGINAL, 0, B)
+        };
+        assert!(timeout(talk.show(Original, answer)) == Some(60));
+        assert!(timeout(talk.show(Reply, segment(Ack, B, 1, A))).is_some());
+        assert!(talk.connection.state() == State::Established);
+    }
+
     /// The first answer got lost behind the tracker, and the second one offers more.
     #[test]
     fn an_answer_that_comes_again_with_another_window() {
@@ -274,7 +306,15 @@ mod tests {
     fn a_port_that_is_used_again() {
         for direction in [Original, Reply] {
             let mut talk = Talk::reached(State::TimeWait, Original);
-            assert!(talk.show(direction, segment(Syn, 77_777, 0, None)) == Judgement::Again);
+            // The one that began it comes late.
+            assert!(talk.say(direction, Syn, 0) == PASSED);
+            assert!(talk.connection.state() == State::TimeWait);
+            assert!(talk.connection.noted.is_some() == (direction == Original));
+            let before = talk.connection;
+            for new in [talk.next(direction, Ack, 0).begin.0, 77_777] {
+                talk.connection = before;
+                assert!(talk.show(direction, segment(Syn, new, 0, None)) == Judgement::Again);
+            }
         }
         // The other side has reset the connection, or somebody in its name: it has to confirm.
         let mut talk = Talk::reached(State::Close, Reply);

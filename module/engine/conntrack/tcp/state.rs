@@ -234,7 +234,12 @@ mod tests {
 
     fn holds(mut talk: Talk, direction: Direction, kind: Kind, cell: &str) {
         let before = talk.connection.state();
-        let judgement = talk.say(direction, kind, 0);
+        let judgement = if kind == Kind::Syn && before.is_ending() {
+            // Of a new connection.
+            talk.show(direction, segment(kind, 1 << 30, 0, None))
+        } else {
+            talk.say(direction, kind, 0)
+        };
         let after = talk.connection.state();
         let passed = Judgement::Valid {
             timeout: None,
@@ -326,6 +331,7 @@ mod tests {
                 Some(state) => assert!(begun.ok().unwrap().0.state() == state),
                 None => assert!(begun.err() == Some(Invalid::Beginning)),
             }
+            assert!(State::None.on(kind, Direction::Reply) == Cell::Invalid);
         }
     }
 

@@ -285,9 +285,11 @@ impl Sides {
             None => begin,
         };
         self.reply = Side::opened(Opening::of(segment), limit);
-        // Data that came with the first SYN may have to be sent again, however small this window is.
+        // Data that came with a SYN may have to be sent again, however small the other side's window is.
         let data = self.original.limit.behind(self.original.end);
         self.reply.window = self.reply.window.max(data);
+        let data = begin.behind(segment.end);
+        self.original.window = self.original.window.max(data);
         if self.original.scale.is_none() || self.reply.scale.is_none() {
             self.original.scale = None;
             self.reply.scale = None;
@@ -330,14 +332,9 @@ impl Sides {
     }
 
     /// Whether the numbers of a segment have come before.
-    pub(super) fn came(
-        &self,
-        direction: Direction,
-        segment: &Segment,
-        ack: Acknowledgement,
-    ) -> bool {
-        let (sender, _) = self.of(direction);
-        let fits = !matches!(self.fit(direction, segment, ack), Fit::Out(_));
+    pub(super) fn came(&self, direction: Direction, segment: &Segment) -> bool {
+        let (sender, receiver) = self.of(direction);
+        let fits = !matches!(sender.fit_sequence(receiver, segment), Fit::Out(_));
         fits && !segment.end.is_after(sender.end)
     }
 
@@ -352,7 +349,9 @@ impl Sides {
         let window = u32::from(segment.window) << shift;
         // The window counts from what is acknowledged, not from the blocks that lie further on.
         let offered = window.saturating_add(ack.highest.since(ack.next));
-        sender.window = sender.window.max(offered).clamp(1, MAX_WINDOW);
+        if offered.max(1) > sender.window {
+            sender.window = offered.clamp(1, MAX_WINDOW);
+        }
         if segment.end.is_after(sender.end) {
             // It may send again what it sent beyond the limit, so bound II has to reach as far back as before.
             let allowed = sender.end.later(sender.limit);

@@ -69,13 +69,13 @@ fn list(global: Global, which: &Connections, proc: bool, needs_one: bool) -> Res
     Ok(output::styled(&print::table(&entries))?)
 }
 
-/// Has connections forgotten, and tells how many they were.
+/// Has connections forgotten, and tells how many they were, if there were any.
 fn forget(global: Global, filter: &Filter) -> Result<u64, Failure> {
     let deleted = Connection::open()?.delete_connections(filter)?;
     if global.json {
         let document = Document::new(json::Forgotten { deleted });
         output::raw(document.pretty().as_bytes())?;
-    } else {
+    } else if deleted != 0 {
         output::styled(&format!("{} forgotten\n", print::count(deleted)))?;
     }
     Ok(deleted)

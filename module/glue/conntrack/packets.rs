@@ -163,8 +163,12 @@ impl Tracker {
                 Judgement::Valid {
                     timeout, assured, ..
                 } => {
+                    // What adds nothing, as a challenge to a SYN, is no answer either.
                     if let Some(seconds) = timeout {
                         connection.refresh(connection::jiffies(seconds));
+                        if direction == Direction::Reply {
+                            connection.set_seen_reply();
+                        }
                     }
                     if assured {
                         connection.set_assured();
@@ -180,10 +184,7 @@ impl Tracker {
                 }
             }
             let tracking = match direction {
-                Direction::Reply => {
-                    connection.set_seen_reply();
-                    Tracking::EstablishedReply
-                }
+                Direction::Reply => Tracking::EstablishedReply,
                 Direction::Original if seen_reply => Tracking::Established,
                 Direction::Original if connection.status().has_some(Status::EXPECTED) => {
                     Tracking::Related

@@ -311,6 +311,11 @@ void *shim_cache_alloc(struct kmem_cache *cache)
 	return kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_ZERO);
 }
 
+void shim_cache_free(struct kmem_cache *cache, void *object)
+{
+	kmem_cache_free(cache, object);
+}
+
 void shim_free_rcu(void *object, struct shim_reclaim *reclaim)
 {
 	/* The first argument's type differs between kernels. */
@@ -418,7 +423,12 @@ void shim_work_init(struct shim_work *work, void (*run)(void *with), void *with)
 
 void shim_work_queue(struct shim_work *work, unsigned long delay)
 {
-	mod_delayed_work(system_power_efficient_wq, &work->work, delay);
+	queue_delayed_work(system_power_efficient_wq, &work->work, delay);
+}
+
+void shim_work_hurry(struct shim_work *work)
+{
+	mod_delayed_work(system_power_efficient_wq, &work->work, 0);
 }
 
 void shim_work_stop(struct shim_work *work)

@@ -102,6 +102,7 @@ struct dst_entry *shim_xfrm_dst_child(const struct dst_entry *dst);
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 struct kmem_cache *shim_cache_create(unsigned int size, unsigned int align);
 void *shim_cache_alloc(struct kmem_cache *cache);
+void shim_cache_free(struct kmem_cache *cache, void *object);
 void shim_free_rcu(void *object, struct shim_reclaim *reclaim);
 void shim_connection_init(struct nf_conn *conn, struct net *net);
 u32 shim_connection_id(const struct nf_conn *conn);
@@ -119,6 +120,7 @@ void shim_spin_unlock(spinlock_t *lock);
 void shim_spin_unlock_bh(spinlock_t *lock);
 void shim_work_init(struct shim_work *work, void (*run)(void *with), void *with);
 void shim_work_queue(struct shim_work *work, unsigned long delay);
+void shim_work_hurry(struct shim_work *work);
 void shim_work_stop(struct shim_work *work);
 void shim_cond_resched(void);
 #endif

@@ -262,7 +262,11 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
         match tracker.defragment(&packet, family, hook, state) {
             Defragmented::Whole => (),
             Defragmented::Kept => return bindings::NF_STOLEN,
-            Defragmented::Damaged => return bindings::NF_DROP,
+            Defragmented::Damaged => {
+                let slot = ruleset.drop_slot(DropReason::MalformedExtensions);
+                ruleset.counters.count(slot, packet.len());
+                return bindings::NF_DROP;
+            }
         }
     }
     let mark = packet.mark();

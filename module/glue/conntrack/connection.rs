@@ -354,9 +354,15 @@ impl Connection {
         // SAFETY: The memory is there until it is freed below.
         let connection = unsafe { this.as_ref() };
         let tracker = connection.tracker;
-        let reclaim = connection.reclaim.get();
-        // SAFETY: No reference is left, and readers are waited for. The place for RCU is the connection's own.
-        unsafe { bindings::shim_free_rcu(this.as_ptr().cast(), reclaim) };
+        if connection.is_confirmed() {
+            let reclaim = connection.reclaim.get();
+            // SAFETY: No reference is left, and readers are waited for. The place for RCU is the connection's own.
+            unsafe { bindings::shim_free_rcu(this.as_ptr().cast(), reclaim) };
+        } else {
+            // It never was in the table, so no reader stands on it; a flood of packets that rules drop is made of these.
+            // SAFETY: No reference is left, and it came from there.
+            unsafe { bindings::shim_cache_free(CACHE.load(Relaxed), this.as_ptr().cast()) };
+        }
         // SAFETY: The tracker waits until this connection has been counted off, which is our last use of it.
         unsafe { (*tracker).count() }.fetch_add(-1, Release);
     }
@@ -375,8 +381,8 @@ pub(super) fn now() -> u32 {
 /// The time in milliseconds since some moment; it wraps around.
 #[inline]
 pub(super) fn milliseconds() -> u32 {
-    // As many a second on every machine, whatever the length of a jiffy.
-    now().wrapping_mul(1000 / bindings::CONST_HZ)
+    let milliseconds = u64::from(now()) * 1000 / u64::from(bindings::CONST_HZ);
+    milliseconds as u32
 }
 
 /// Seconds in jiffies, as far as a connection can live: comparisons of times wrap around at 2^31.

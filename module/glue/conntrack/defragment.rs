@@ -50,6 +50,10 @@ impl Defragmenter {
         hook: Hook,
         state: &bindings::nf_hook_state,
     ) -> Defragmented {
+        // What carries a connection was put together on its way out, to this machine itself.
+        if packet.connection() != 0 {
+            return Defragmented::Whole;
+        }
         match family {
             Family::V4 => v4(packet, hook, state),
             #[cfg(CONFIG_IPV6)]

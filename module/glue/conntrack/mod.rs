@@ -82,7 +82,6 @@ impl Tracker {
     ///
     /// The namespace stays until this is dropped.
     pub(super) unsafe fn new(net: *mut bindings::net) -> Result<Arc<Self>, Refusal> {
-        provider::claim()?;
         let mut key = [0; 2];
         for word in &mut key {
             // SAFETY: The function has no requirement.
@@ -98,6 +97,7 @@ impl Tracker {
             worker: Worker::new()?,
         };
         let tracker = Arc::new(tracker, GFP_KERNEL)?;
+        provider::claim()?;
         // SAFETY: The tracker stays where it is, and stops the worker when it is dropped.
         unsafe { tracker.worker.start(&tracker) };
         Ok(tracker)
@@ -157,11 +157,15 @@ impl Tracker {
 
     /// Takes a connection out of the table and gives up the table's reference; `false` if somebody else did.
     pub(super) fn remove(&self, connection: &Connection) -> bool {
-        if !connection.is_confirmed() || connection.kill() {
+        if !connection.is_confirmed() {
             return false;
         }
         let [there, back] = [Direction::Original, Direction::Reply].map(|way| connection.link(way));
         let locked = self.table.lock(there.hash(), back.hash());
+        // Under the lock, so that nobody who has it meets a connection that is about to go.
+        if connection.kill() {
+            return false;
+        }
         locked.remove(there);
         locked.remove(back);
         drop(locked);
@@ -263,7 +267,13 @@ impl Drop for Tracker {
     fn drop(&mut self) {
         self.worker.stop();
         self.clear();
+        let mut waits = 0u32;
         while self.count.load(Acquire) != 0 {
+            if waits % 1000 == 999 {
+                let count = self.count.load(Relaxed);
+                kernel::pr_warn!("waiting for packets that carry a connection still, of {count}\n");
+            }
+            waits = waits.wrapping_add(1);
             // SAFETY: Nothing is locked.
             unsafe { bindings::msleep(10) };
             self.clear();

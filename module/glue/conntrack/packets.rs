@@ -102,9 +102,12 @@ fn count_packet(packet: &Packet<'_>) {
     }
 }
 
-/// Takes a packet from the tracker's sight.
+/// Takes a packet from the tracker's sight, unless it carries a connection already: one of ours, that it got on its way out
+/// to this machine itself, or one of nf_conntrack's, where rules ask for none.
 pub(in super::super) fn untrack(packet: &Packet<'_>) {
-    packet.set_connection(Tracking::Untracked as usize);
+    if packet.connection() == 0 {
+        packet.set_connection(Tracking::Untracked as usize);
+    }
 }
 
 impl Tracker {
@@ -313,6 +316,10 @@ fn confirm_new(packet: &Packet<'_>, connection: &Connection) -> Result<(), DropR
             continue;
         }
         let tuple = connection.tuple(Direction::Original);
+        // The other's machine would have to be shown the packet; its sender says it again.
+        if Machine::changes(tuple.protocol) {
+            return Err(DropReason::ConnectionClash);
+        }
         let tracking = if other.tuple(Direction::Original).is_flow(tuple) {
             Tracking::New
         } else if other.tuple(Direction::Reply).is_flow(tuple) {
@@ -321,8 +328,12 @@ fn confirm_new(packet: &Packet<'_>, connection: &Connection) -> Result<(), DropR
         } else {
             return Err(DropReason::ConnectionClash);
         };
+        let counted = connection.counters().is_some();
         drop(take(packet));
         carry(packet, other, tracking);
+        if counted {
+            count_packet(packet);
+        }
         return Ok(());
     }
     Err(DropReason::ConnectionClash)

@@ -44,14 +44,24 @@ fn place() -> &'static Atomic<*const bindings::nf_ct_hook> {
 ///
 /// Another one is there.
 pub(super) fn claim() -> Result<(), Refusal> {
+    let refused = || {
+        let what = "nf_conntrack tracks connections already: rmmod it, and what uses it, first";
+        Err(Refusal::new(bindings::EBUSY, what))
+    };
     match place().cmpxchg(ptr::null(), &raw const FUNCTIONS, Full) {
-        Err(other) if !ptr::eq(other, &FUNCTIONS) => Err(Refusal::new(
-            bindings::EBUSY,
-            "nf_conntrack tracks connections already: rmmod it, and what uses it, first",
-        )),
+        // It may have been let in just before, and not have taken the place yet: `on_module` says so before it looks
+        // whose place it is, and we take the place before we look whether it said so.
+        Ok(_) if OTHER.load(Acquire) => {
+            let _ = place().cmpxchg(&raw const FUNCTIONS, ptr::null(), Full);
+            refused()
+        }
+        Err(other) if !ptr::eq(other, &FUNCTIONS) => refused(),
         _ => Ok(()),
     }
 }
+
+/// Whether nf_conntrack is there, or on its way.
+static OTHER: Atomic<bool> = Atomic::new(false);
 
 /// Whether the kernel's connection tracker is ours.
 fn is_ours() -> bool {
@@ -92,8 +102,8 @@ impl Drop for Provider {
     fn drop(&mut self) {
         if is_ours() {
             place().store(ptr::null(), Release);
-            rcu::synchronize();
         }
+        rcu::synchronize();
         // SAFETY: `register` registered it.
         unsafe { bindings::unregister_module_notifier(self.notifier.get()) };
     }
@@ -112,14 +122,18 @@ unsafe extern "C" fn on_module(
     let name = module.wrapping_byte_add(bindings::CONST_MODULE_NAME);
     // SAFETY: The module's name is there, and ends with a zero byte.
     let name = unsafe { CStr::from_char_ptr(name.cast()) };
-    if event == bindings::CONST_MODULE_STATE_COMING as c_ulong
-        && name == c"nf_conntrack"
-        && is_ours()
-    {
-        kernel::pr_warn!(
-            "nf_conntrack not loaded: oxtables tracks connections (oxtables unload ends that)\n"
-        );
-        return bindings::CONST_NOTIFY_BUSY;
+    if name != c"nf_conntrack" {
+        return bindings::NOTIFY_DONE as c_int;
+    }
+    if event == bindings::CONST_MODULE_STATE_COMING as c_ulong {
+        OTHER.xchg(true, Full);
+        if is_ours() {
+            OTHER.store(false, Release);
+            kernel::pr_warn!("nf_conntrack not loaded: oxtables tracks connections (oxtables unload ends that)\n");
+            return bindings::CONST_NOTIFY_BUSY;
+        }
+    } else if event == bindings::CONST_MODULE_STATE_GOING as c_ulong {
+        OTHER.store(false, Release);
     }
     bindings::NOTIFY_DONE as c_int
 }

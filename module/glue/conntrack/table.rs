@@ -190,6 +190,11 @@ impl Table {
         for index in 0..from.heads.len() {
             let locked = self.lock(index, index);
             locked.move_all(index, from);
+            drop(locked);
+            if index % 256 == 0 {
+                // SAFETY: Nothing is locked.
+                unsafe { bindings::shim_cond_resched() };
+            }
         }
         // INVARIANT: No link is left in the old buckets, nor will one come: whoever holds a lock now finds `newer`.
         self.current.store(new, Release);

@@ -27,6 +27,8 @@ pub(super) struct Worker {
     enough: Atomic<i32>,
     /// Whether it was asked to come sooner.
     asked: Atomic<bool>,
+    /// Whether it was begun.
+    started: Atomic<bool>,
 }
 
 impl Worker {
@@ -35,8 +37,9 @@ impl Worker {
         Ok(Self {
             work: KBox::new(Opaque::uninit(), GFP_KERNEL)?,
             place: Atomic::new(0),
-            enough: Atomic::new(i32::MAX),
+            enough: Atomic::new(super::table::LOCKS as i32),
             asked: Atomic::new(false),
+            started: Atomic::new(false),
         })
     }
 
@@ -49,9 +52,11 @@ impl Worker {
         let tracker = ptr::from_ref(tracker).cast_mut().cast();
         // SAFETY: The place is on the heap, and nobody uses it yet.
         unsafe { bindings::shim_work_init(self.work.get(), Some(run), tracker) };
+        self.started.store(true, Relaxed);
         self.again();
     }
 
+    /// Comes again in a second, or sooner if it was asked to meanwhile.
     fn again(&self) {
         // SAFETY: `start` has made it work.
         unsafe { bindings::shim_work_queue(self.work.get(), bindings::CONST_HZ as usize) };
@@ -63,14 +68,16 @@ impl Worker {
         if connections.load(Relaxed) > self.enough.load(Relaxed) && !self.asked.xchg(true, Relaxed)
         {
             // SAFETY: `start` has made it work.
-            unsafe { bindings::shim_work_queue(self.work.get(), 0) };
+            unsafe { bindings::shim_work_hurry(self.work.get()) };
         }
     }
 
     /// Stops running, for good, whoever asks for it later. May sleep.
     pub(super) fn stop(&self) {
-        // SAFETY: `start` has made it work.
-        unsafe { bindings::shim_work_stop(self.work.get()) };
+        if self.started.load(Relaxed) {
+            // SAFETY: `start` has made it work.
+            unsafe { bindings::shim_work_stop(self.work.get()) };
+        }
     }
 }
 

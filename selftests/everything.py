@@ -10,6 +10,17 @@ from dice import Dice
 from wire import run
 
 HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+# These have connections tracked, so that fragments come to rules whole: a table of their own has them.
+CONNECTIONS = [
+    "-m conntrack --ctstate NEW,ESTABLISHED",
+    "-m conntrack ! --ctstate INVALID,RELATED --ctproto tcp ! --ctorigsrcport 1:1000",
+    "-m conntrack --ctstatus SEEN_REPLY,CONFIRMED --ctexpire 1:100 --ctdir ORIGINAL",
+    "-m state --state RELATED,UNTRACKED",
+    "-m connmark --mark 0x1/0x1",
+    "-m connbytes --connbytes 2:1000 --connbytes-mode packets --connbytes-dir both",
+    "-p udp -j CONNMARK --set-xmark 0x3/0xf",
+    "-p tcp -j CONNMARK --restore-mark --nfmask 0x2 --ctmask 0x2",
+]
 RPFILTER = ["-m rpfilter", "-m rpfilter --loose --accept-local", "-m rpfilter --validmark --invert"]
 
 
@@ -36,6 +47,14 @@ def table(family, seed):
     return "\n".join([*lines, "COMMIT", ""])
 
 
+def tracked():
+    """A table with rules about connections at every hook, and one that takes some packets from the tracker's sight."""
+    lines = ["*raw", "-A PREROUTING -p 201 -j CT --notrack", "-A OUTPUT -p 202 -j CT --notrack", "COMMIT"]
+    lines += [f"*tracked hooks={','.join(HOOKS)} place=-4"]
+    lines += [f"-A {hook} {words}" for hook in HOOKS for words in CONNECTIONS]
+    return "\n".join([*lines, "COMMIT", ""])
+
+
 def own(family):
     """The operation that makes a table with all hooks."""
     parts = nl.u8(nl.VERB, nl.REPLACE_TABLE), nl.u8(nl.FAMILY, family), nl.text(nl.TABLE, "own")
@@ -46,6 +65,7 @@ def operations(family, seed, count):
     """Operations that append the rules to a table of that kind: as the kernel tells them after the command has read their
     text. No other rules are left."""
     rules = [f"-A {hooks[0]} {words}\n" for _, hooks, some in matches(family, seed, count) for words in some]
+    rules += [f"-A PREROUTING {words}\n" for words in CONNECTIONS]
     ruleset = f"*own hooks={','.join(HOOKS)} place=-5\n{''.join(rules)}COMMIT\n"
     with nl.Socket() as sock:
         sock.clear()
@@ -57,7 +77,8 @@ def operations(family, seed, count):
 
 
 def unused(family, saved):
-    """Matches and targets that the command supports and a saved ruleset lacks."""
+    """Matches and targets that the command supports and a saved ruleset lacks. NOTRACK is saved as CT, and the kernel has
+    no helper yet to ask for."""
     told = [line.split("\t") for line in run("", "oxtables", "extensions").splitlines()]
     supported = {name for _, name, answer, families, _ in told if answer == "yes" and f"ipv{family}" in families}
-    return supported - set(re.findall(r"-[mj] (\S+)", saved))
+    return supported - {"NOTRACK", "helper"} - set(re.findall(r"-[mj] (\S+)", saved))

@@ -126,7 +126,25 @@ test_only_one_tracks() {
 		COMMIT
 	END
 	expect_blocked client icmp $SERVER4
-	modprobe -r nf_conntrack
+	# NOTRACK leaves packets alone that carry a connection of the other's, which would never end otherwise.
+	rules -4 <<-END
+		*raw
+		-A PREROUTING -j CT --notrack
+		COMMIT
+		*filter
+		:FORWARD ACCEPT
+		COMMIT
+	END
+	fw nft -f - <<-END
+		add table ip other
+		add chain ip other forward { type filter hook forward priority 10; }
+		add rule ip other forward ct state new,established counter accept
+	END
+	expect_reach client icmp $SERVER4
+	fw nft list table ip other | grep -q 'counter packets 2 '
+	fw nft delete table ip other
+	fw oxtables unload --keep-module
+	wait_for 20 modprobe -r nft_ct nf_conntrack
 	one_way
 	expect_reach client icmp $SERVER4
 	expect_fails modprobe nf_conntrack

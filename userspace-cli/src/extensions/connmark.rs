@@ -8,7 +8,6 @@ use oxtables_engine::uapi::field::Not;
 
 use super::{masked, numbers, About, Extension, Given, Opt, Options, Printed};
 use crate::diagnostic::Problem;
-use crate::language::lexer::Token;
 
 /// What the numbers are.
 const WHAT: &str = "a mark";
@@ -53,10 +52,6 @@ const MODES: [&str; 7] = [
     "restore-mark",
 ];
 
-fn number(token: &Token) -> Result<u32, Problem> {
-    numbers::number(token, u32::MAX.into(), WHAT)
-}
-
 /// The one option that is given of those with these names; none, where none needs to be.
 fn only<'a>(options: &Options<'a>, names: &[&str]) -> Result<Option<&'a Given>, Problem> {
     let mut given = options
@@ -73,45 +68,17 @@ fn only<'a>(options: &Options<'a>, names: &[&str]) -> Result<Option<&'a Given>, 
     }
 }
 
-/// What the mark of a connection is set to.
-fn set(given: &Given) -> Result<Masked, Problem> {
-    let token = given.value();
-    Ok(match given.option.name {
-        "set-mark" => {
-            let Masked { value, mask } = masked::masked(token, WHAT)?;
-            let mask = value | mask;
-            Masked { value, mask }
-        }
-        "and-mark" => Masked {
-            value: 0,
-            mask: !number(token)?,
-        },
-        "or-mark" => {
-            let bits = number(token)?;
-            Masked {
-                value: bits,
-                mask: bits,
-            }
-        }
-        "xor-mark" => Masked {
-            value: number(token)?,
-            mask: 0,
-        },
-        _ => masked::masked(token, WHAT)?,
-    })
-}
-
 /// The masks of the connection's mark and of the packet's, for the mode that copies one to the other.
 fn masks(options: &Options<'_>) -> Result<(u32, u32), Problem> {
     if let Some(mask) = options.get("mask") {
         only(options, &["mask", "ctmask"])?;
         only(options, &["mask", "nfmask"])?;
-        let mask = number(mask.value())?;
+        let mask = masked::number(mask.value(), WHAT)?;
         return Ok((mask, mask));
     }
     let mask = |name| {
         let given = options.get(name);
-        given.map_or(Ok(u32::MAX), |given| number(given.value()))
+        given.map_or(Ok(u32::MAX), |given| masked::number(given.value(), WHAT))
     };
     Ok((mask("ctmask")?, mask("nfmask")?))
 }
@@ -181,7 +148,7 @@ impl Extension for SetConnmark {
                 return Err(Problem::new(mask.span, what)
                     .expected("--save-mark or --restore-mark before it"));
             }
-            (set(given)?, 0)
+            (masked::set(given, WHAT)?, 0)
         } else {
             let (mask, packet_mask) = masks(options)?;
             (Masked { value: 0, mask }, packet_mask)
@@ -197,19 +164,15 @@ impl Extension for SetConnmark {
     }
 
     fn print(&self, _: Family) -> Vec<Printed> {
-        let Masked { value, mask } = self.connection;
         let hex = |number: u32| format!("{number:#x}");
         let mut printed = match self.mode {
-            ConnmarkMode::Set => {
-                let text = format!("{value:#x}/{mask:#x}");
-                vec![Printed::new("set-xmark", false, text)]
-            }
+            ConnmarkMode::Set => vec![masked::printed_set(self.connection)],
             ConnmarkMode::Save => vec![Printed::flag("save-mark")],
             ConnmarkMode::Restore => vec![Printed::flag("restore-mark")],
         };
         if self.mode != ConnmarkMode::Set {
             printed.push(Printed::new("nfmask", false, hex(self.packet_mask)));
-            printed.push(Printed::new("ctmask", false, hex(mask)));
+            printed.push(Printed::new("ctmask", false, hex(self.connection.mask)));
         }
         if self.shift != 0 {
             let name = if self.shift_right {

@@ -2,20 +2,15 @@
 //! `-m mark` and `-j MARK`
 
 use oxtables_engine::engine::packet::Family;
-use oxtables_engine::engine::rules::matches::{Mark, Masked};
+use oxtables_engine::engine::rules::matches::Mark;
 use oxtables_engine::engine::rules::targets::SetMark;
 use oxtables_engine::uapi::field::Not;
 
-use super::{masked, numbers, About, Extension, Opt, Options, Printed};
+use super::{masked, About, Extension, Opt, Options, Printed};
 use crate::diagnostic::Problem;
-use crate::language::lexer::Token;
 
 /// What the numbers are.
 const WHAT: &str = "a mark";
-
-fn number(token: &Token) -> Result<u32, Problem> {
-    numbers::number(token, u32::MAX.into(), WHAT)
-}
 
 impl Extension for Mark {
     const ABOUT: About = About {
@@ -70,41 +65,11 @@ impl Extension for SetMark {
 
     fn parse(options: &Options<'_>) -> Result<Self, Problem> {
         let given = options.only(&Self::ABOUT)?;
-        let token = given.value();
-        let mark = match given.option.name {
-            "set-mark" => {
-                let Masked { value, mask } = masked::masked(token, WHAT)?;
-                Masked {
-                    value,
-                    mask: value | mask,
-                }
-            }
-            "and-mark" => Masked {
-                value: 0,
-                mask: !number(token)?,
-            },
-            "or-mark" => {
-                let bits = number(token)?;
-                Masked {
-                    value: bits,
-                    mask: bits,
-                }
-            }
-            "xor-mark" => Masked {
-                value: number(token)?,
-                mask: 0,
-            },
-            _ => masked::masked(token, WHAT)?,
-        };
+        let mark = masked::set(given, WHAT)?;
         Ok(Self { mark })
     }
 
     fn print(&self, _: Family) -> Vec<Printed> {
-        let Masked { value, mask } = self.mark;
-        vec![Printed::new(
-            "set-xmark",
-            false,
-            format!("{value:#x}/{mask:#x}"),
-        )]
+        vec![masked::printed_set(self.mark)]
     }
 }

@@ -53,22 +53,10 @@ impl Connection {
     /// When they can't be.
     pub fn delete_connections(&mut self, filter: &Filter) -> Result<u64, Error> {
         let request = request(filter)?;
-        let command = Command::DeleteConnections as u8;
-        let mut count = None;
-        self.ask(
-            self.family,
-            Answer::Once,
-            command,
+        let count = self.ask_for(
+            Command::DeleteConnections,
             request.bytes(),
-            |bytes| {
-                for attribute in Reader::new(bytes) {
-                    let attribute = attribute?;
-                    if attribute.id == attributes::COUNT {
-                        count = Some(u64::get(&attribute)?);
-                    }
-                }
-                Ok(())
-            },
+            attributes::COUNT,
         )?;
         count.ok_or(Error::Garbled("connections went without a number"))
     }
@@ -79,17 +67,7 @@ impl Connection {
     ///
     /// When it can't be asked.
     pub fn connection_stats(&mut self) -> Result<Stats, Error> {
-        let command = Command::GetConnectionStats as u8;
-        let mut stats = Stats::default();
-        self.ask(self.family, Answer::Once, command, &[], |bytes| {
-            for attribute in Reader::new(bytes) {
-                let attribute = attribute?;
-                if attribute.id == attributes::STATS {
-                    stats = Stats::get(&attribute)?;
-                }
-            }
-            Ok(())
-        })?;
-        Ok(stats)
+        let stats = self.ask_for(Command::GetConnectionStats, &[], attributes::STATS)?;
+        Ok(stats.unwrap_or_default())
     }
 }

@@ -405,23 +405,8 @@ impl Connection {
         count
             .put(attributes::COUNT, &mut commit)
             .map_err(|_| Error::Garbled("request is too large"))?;
-        let mut committed = None;
-        self.ask(
-            self.family,
-            Answer::Once,
-            Command::Commit as u8,
-            commit.bytes(),
-            |bytes| {
-                for attribute in Reader::new(bytes) {
-                    let attribute = attribute?;
-                    if attribute.id == attributes::GENERATION {
-                        committed = Some(u64::get(&attribute)?);
-                    }
-                }
-                Ok(())
-            },
-        )
-        .map_err(|error| match error {
+        let committed = self.ask_for(Command::Commit, commit.bytes(), attributes::GENERATION);
+        let committed = committed.map_err(|error| match error {
             // An offset into an empty message says nothing.
             Error::Refused { errno, what, .. } => Error::Refused {
                 errno,
@@ -437,6 +422,27 @@ impl Connection {
         self.ask(self.family, Answer::Once, command as u8, attributes, |_| {
             Ok(())
         })
+    }
+
+    /// Asks for something that is answered once, and returns one attribute of the answer.
+    fn ask_for<T: Field>(
+        &mut self,
+        command: Command,
+        request: &[u8],
+        id: u16,
+    ) -> Result<Option<T>, Error> {
+        let mut found = None;
+        let command = command as u8;
+        self.ask(self.family, Answer::Once, command, request, |bytes| {
+            for attribute in Reader::new(bytes) {
+                let attribute = attribute?;
+                if attribute.id == id {
+                    found = Some(T::get(&attribute)?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Listens from now on to what a group is told; this connection can't ask any more then.

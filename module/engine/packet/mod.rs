@@ -9,6 +9,7 @@ mod ipv4;
 mod ipv6;
 mod metadata;
 mod network;
+mod ports;
 mod routes;
 mod tracking;
 mod transforms;
@@ -18,6 +19,7 @@ pub use ipv6::parse as parse_v6;
 pub use ipv6::MAX_EXTENSIONS;
 pub use ipv6::{Extension, V6};
 pub use metadata::{Bridge, ControlGroup, Frame, Metadata, Opener, PacketType, Socket};
+pub use ports::Ports;
 pub use routes::{AddressTypes, Answer, Interface, Routes, WayBack};
 pub use tracking::{Connection, HelperName, Status, Tracked, Tracking};
 pub use transforms::{Direction, Transform, Transforms};
@@ -562,110 +564,6 @@ pub struct Transport {
     pub fragment: u16,
 }
 
-/// The ports of a packet: read once, since most rules ask for them.
-#[derive(Clone, Copy)]
-pub struct Ports {
-    /// Source and destination, in host order, as they stand in the header; 0 where there are none.
-    both: u32,
-    state: State,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Known,
-    None,
-    Damaged(DropReason),
-}
-
-impl Ports {
-    /// Those of a packet that has none.
-    const NONE: Self = Self {
-        both: 0,
-        state: State::None,
-    };
-
-    /// The source port, in host order; 0 where there is none.
-    #[inline]
-    pub fn source(self) -> u16 {
-        (self.both >> 16) as u16
-    }
-
-    /// The destination port, in host order; 0 where there is none.
-    #[inline]
-    pub fn destination(self) -> u16 {
-        self.both as u16
-    }
-
-    /// Source and destination. The whole fixed part of the transport header is there then; `None` where there are none to
-    /// judge by: in a later fragment, or of a protocol without ports.
-    ///
-    /// # Errors
-    ///
-    /// The packet should have ports and is damaged, so that a rule that asks for them must drop it.
-    #[inline]
-    pub fn known(self) -> Result<Option<(u16, u16)>, DropReason> {
-        match self.state {
-            State::Known => Ok(Some((self.source(), self.destination()))),
-            State::None => Ok(None),
-            State::Damaged(reason) => Err(reason),
-        }
-    }
-
-    #[inline(always)]
-    const fn damaged(reason: DropReason) -> Self {
-        Self {
-            state: State::Damaged(reason),
-            ..Self::NONE
-        }
-    }
-
-    #[inline(always)]
-    fn find(
-        family: Family,
-        transport: Option<Transport>,
-        linear: &[u8],
-        source: &dyn Source,
-    ) -> Self {
-        let Some(Transport {
-            protocol,
-            offset,
-            fragment,
-        }) = transport
-        else {
-            return Self::NONE;
-        };
-        if fragment != 0 {
-            // A fragment that begins 8 bytes in would overwrite the flags of the first one's header when
-            // they are put together; nothing honest sends it (RFC 1858, section 3).
-            return match (family, protocol, fragment) {
-                (Family::V4, protocol::TCP, 8) => Self::damaged(DropReason::TinyFragment),
-                _ => Self::NONE,
-            };
-        }
-        let first = match protocol {
-            protocol::TCP => first_word::<20>(linear, source, offset),
-            protocol::UDP | protocol::UDPLITE => first_word::<8>(linear, source, offset),
-            protocol::SCTP | protocol::DCCP => first_word::<12>(linear, source, offset),
-            _ => return Self::NONE,
-        };
-        match first {
-            Some(both) => Self {
-                both,
-                state: State::Known,
-            },
-            None => Self::damaged(DropReason::TruncatedTransport),
-        }
-    }
-}
-
-/// The first four bytes of a header of which `N` must be there, as a number.
-#[inline(always)]
-fn first_word<const N: usize>(linear: &[u8], source: &dyn Source, offset: usize) -> Option<u32> {
-    let mut buffer = [0; N];
-    let header = read(linear, source, offset, &mut buffer)?;
-    Some(u32::from_be_bytes(*header.first_chunk()?))
-}
-
 /// A parsed packet; `A` is an address as its family compares it.
 pub struct Packet<'a, A> {
     /// The source address.
@@ -722,18 +620,17 @@ impl<'a> Body<'a> {
     pub fn is_plain(&self) -> bool {
         self.transport
             .is_some_and(|transport| transport.fragment == 0)
-            && !matches!(self.ports.state, State::Damaged(_))
+            && self.ports.known().is_ok()
     }
 
     /// The packet's ports, whether they were asked for or not.
     #[inline]
     pub fn find_ports(&self) -> Ports {
-        match self.ports.state {
-            State::None => {
-                let Input { linear, source, .. } = *self.input;
-                Ports::find(self.family(), self.transport, linear, source)
-            }
-            _ => self.ports,
+        if self.ports.is_none() {
+            let Input { linear, source, .. } = *self.input;
+            Ports::find(self.family(), self.transport, linear, source)
+        } else {
+            self.ports
         }
     }
 

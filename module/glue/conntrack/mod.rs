@@ -129,9 +129,7 @@ impl Tracker {
     #[inline]
     fn hash(&self, tuple: &Tuple) -> usize {
         let mut hash = SipHash::new(self.key);
-        for word in tuple.words() {
-            hash.word(word);
-        }
+        tuple.add_to(&mut hash);
         hash.finish() as usize
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What happens to a packet: it gets its connection where it comes in, and takes a new one into the table where it goes.
 
-use super::super::bindings;
 use super::super::rcu::Reader;
 use super::super::skb::Packet;
 use super::connection::{self, Connection, INFO_MASK};
@@ -354,19 +353,11 @@ pub(super) fn relate(new: &Packet<'_>, old: &Packet<'_>) {
         return;
     };
     let tracking = match tracking.direction() {
-        Some(crate::engine::conntrack::Direction::Original) => Tracking::RelatedReply,
-        Some(crate::engine::conntrack::Direction::Reply) => Tracking::Related,
+        Some(Direction::Original) => Tracking::RelatedReply,
+        Some(Direction::Reply) => Tracking::Related,
         None => return,
     };
     if let Some(connection) = connection.hold() {
         carry(new, connection, tracking);
-    }
-}
-
-/// The verdict of a packet that has come through all rules.
-pub(super) fn verdict(result: Result<(), DropReason>) -> u32 {
-    match result {
-        Ok(()) => bindings::NF_ACCEPT,
-        Err(_) => bindings::NF_DROP,
     }
 }

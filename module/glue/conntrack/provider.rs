@@ -198,7 +198,9 @@ unsafe extern "C" fn get_tuple(
 /// Called by the kernel only.
 unsafe extern "C" fn attach(new: *mut bindings::sk_buff, skb: *const bindings::sk_buff) {
     // SAFETY: The caller lends the packets.
-    let (new, old) = unsafe { (packet(new), packet(skb)) };
+    let new = unsafe { packet(new) };
+    // SAFETY: As above.
+    let old = unsafe { packet(skb) };
     if let (Some(new), Some(old)) = (new, old) {
         packets::relate(&new, &old);
     }
@@ -223,10 +225,12 @@ unsafe extern "C" fn set_closing(conntrack: *mut bindings::nf_conntrack) {
 /// Called by the kernel only, in a read-side critical section.
 unsafe extern "C" fn confirm(skb: *mut bindings::sk_buff) -> c_int {
     // SAFETY: The packet is the caller's.
-    match unsafe { packet(skb) } {
-        Some(packet) => packets::verdict(packets::confirm(&packet)) as c_int,
-        None => bindings::NF_ACCEPT as c_int,
-    }
+    let packet = unsafe { packet(skb) };
+    let verdict = match packet.as_ref().map(packets::confirm) {
+        Some(Err(_)) => bindings::NF_DROP,
+        _ => bindings::NF_ACCEPT,
+    };
+    verdict as c_int
 }
 
 /// A connection's number.

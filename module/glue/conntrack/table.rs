@@ -85,6 +85,52 @@ impl Buckets {
     }
 }
 
+/// Buckets, and those that their links move to.
+///
+/// # Safety
+///
+/// None of them is freed during `'a`.
+#[inline]
+unsafe fn and_newer<'a>(buckets: &'a Buckets) -> impl Iterator<Item = &'a Buckets> {
+    core::iter::successors(Some(buckets), |buckets| {
+        // SAFETY: By the invariants of the table it is null or points to buckets, which the caller keeps.
+        unsafe { buckets.newer.load(Acquire).as_ref() }
+    })
+}
+
+/// The links of a bucket.
+///
+/// # Safety
+///
+/// No link that is, or was, in the bucket ends during `'a`.
+#[inline]
+unsafe fn chain<'a>(head: &'a Atomic<*mut Link>) -> impl Iterator<Item = &'a Link> {
+    let follow = |next: &Atomic<*mut Link>| {
+        // SAFETY: By the invariants of the table it is null or points to a link, which the caller keeps.
+        unsafe { next.load(Acquire).as_ref::<'a>() }
+    };
+    core::iter::successors(follow(head), move |link| follow(&link.next))
+}
+
+/// The link of this hash that `is` holds of: in the bucket it falls into, or where the links of that move to.
+///
+/// # Safety
+///
+/// As for [`and_newer`] and [`chain`].
+#[inline]
+unsafe fn find<'a>(
+    buckets: &'a Buckets,
+    hash: usize,
+    is: impl Fn(&'a Link) -> bool,
+) -> Option<&'a Link> {
+    // SAFETY: The caller keeps the buckets.
+    unsafe { and_newer(buckets) }.find_map(|buckets| {
+        let head = buckets.head(hash)?;
+        // SAFETY: The caller keeps the links.
+        unsafe { chain(head) }.find(|link| link.hash() == hash && is(link))
+    })
+}
+
 /// The table.
 ///
 /// # Invariants
@@ -127,20 +173,8 @@ impl Table {
         reader: &'a Reader<'_>,
         is: impl Fn(&'a Link) -> bool,
     ) -> Option<&'a Link> {
-        let mut buckets = self.current(reader);
-        loop {
-            let mut next = buckets.head(hash)?.load(Acquire);
-            // SAFETY: By the invariants links are valid for a grace period after their removal, and the reader is in
-            // a critical section.
-            while let Some(link) = unsafe { next.as_ref() } {
-                if link.hash() == hash && is(link) {
-                    return Some(link);
-                }
-                next = link.next.load(Acquire);
-            }
-            // SAFETY: By the invariants, as for the first buckets.
-            buckets = unsafe { buckets.newer.load(Acquire).as_ref() }?;
-        }
+        // SAFETY: By the invariants, and the reader is in a critical section for all of `'a`.
+        unsafe { find(self.current(reader), hash, is) }
     }
 
     /// How many buckets there are.
@@ -153,17 +187,13 @@ impl Table {
         &'a self,
         index: usize,
         reader: &'a Reader<'_>,
-        mut each: impl FnMut(&'a Link),
+        each: impl FnMut(&'a Link),
     ) {
         let Some(head) = self.current(reader).heads.get(index) else {
             return;
         };
-        let mut next = head.load(Acquire);
         // SAFETY: As in `find`.
-        while let Some(link) = unsafe { next.as_ref() } {
-            each(link);
-            next = link.next.load(Acquire);
-        }
+        unsafe { chain(head) }.for_each(each);
     }
 
     /// Keeps others from changing the buckets of two hashes. Softirqs are off as long as this is there.
@@ -225,30 +255,23 @@ pub(super) struct Locked<'a> {
 }
 
 impl Locked<'_> {
-    /// The buckets of the table that links may be in, the older first.
-    fn all(&self) -> impl Iterator<Item = &Buckets> {
+    /// The table's buckets.
+    fn current(&self) -> &Buckets {
         // SAFETY: Softirqs are off, and the buckets outlive the locks that are held: `resize` takes each of them, and
         // waits for a grace period, before it frees any.
-        let first = unsafe { self.table.current.load(Acquire).as_ref() };
+        unsafe { &*self.table.current.load(Acquire) }
+    }
+
+    /// All buckets that links may be in, the older first.
+    fn all(&self) -> impl Iterator<Item = &Buckets> {
         // SAFETY: As above.
-        core::iter::successors(first, |buckets| unsafe {
-            buckets.newer.load(Acquire).as_ref()
-        })
+        unsafe { and_newer(self.current()) }
     }
 
     /// The link of this hash, which is one of the two that were locked for, that `is` holds of.
     pub(super) fn find(&self, hash: usize, is: impl Fn(&Link) -> bool) -> Option<&Link> {
-        self.all().find_map(|buckets| {
-            let mut next = buckets.head(hash)?.load(Acquire);
-            // SAFETY: By the invariants links in a bucket are valid.
-            while let Some(link) = unsafe { next.as_ref() } {
-                if link.hash() == hash && is(link) {
-                    return Some(link);
-                }
-                next = link.next.load(Acquire);
-            }
-            None
-        })
+        // SAFETY: As above; by the invariants links in a bucket are valid, and these can't be changed.
+        unsafe { find(self.current(), hash, is) }
     }
 
     /// Puts a link into the table, by its hash, which is one of the two that were locked for.
@@ -290,12 +313,8 @@ impl Locked<'_> {
         let [part, _] = self.held;
         for buckets in self.all() {
             for head in buckets.heads.iter().skip(part).step_by(LOCKS) {
-                let mut next = head.load(Acquire);
-                // SAFETY: By the invariants links in a bucket are valid.
-                while let Some(link) = unsafe { next.as_ref() } {
-                    each(link);
-                    next = link.next.load(Acquire);
-                }
+                // SAFETY: By the invariants links in a bucket are valid, and these can't be changed.
+                unsafe { chain(head) }.for_each(&mut each);
             }
         }
     }

@@ -27,6 +27,7 @@ help: ## List the targets and the variables
 	@echo "  RULES=FILE          the ruleset that run loads (examples/router.rules)"
 	@echo "  CMD='...'           the command that vm runs; without one vm is a shell, the module not loaded"
 	@echo "  SEED= COUNT=        what chance begins with in differ, and how many rulesets it tries (200)"
+	@echo "  UML=1               bench measures time, on a kernel that is a process of this machine"
 	@echo "  TARGET= SECONDS=    which fuzzer fuzz runs (all), and how long (30 each)"
 	@echo "  KDIR=TREE           the configured kernel tree that module and install build for"
 	@echo "  KERNEL_VERSION=7.2  another of Debian's kernel sources; KERNEL_SRC=TREE any source tree"
@@ -66,8 +67,12 @@ differ: module cli ## Show random packets to COUNT random rulesets in oxtables a
 fuzz: deps ## Let a fuzzer (TARGET: packet, tuple, ruleset, netlink; all) run for SECONDS
 	@selftests/fuzz '$(or $(TARGET),all)' '$(or $(SECONDS),30)'
 
+# A user-mode kernel shows what caches do: it runs at the machine's own speed.
+ifneq ($(UML),)
+bench: KERNEL = uml
+endif
 bench: module cli ## Compare speed and memory with no firewall, iptables and nft (production kernel)
-	@selftests/bench/run
+	@selftests/bench/run $(KERNEL)
 
 install: cli ## Install the command, and the module for the running kernel or KDIR (root)
 	@qemu/install '$(PREFIX)' '$(DESTDIR)'

@@ -12,7 +12,7 @@ pub mod alloc {
     pub use kernel::alloc::flags::GFP_ATOMIC;
     /// Memory that a ruleset takes is charged to whoever loads it.
     pub use kernel::alloc::flags::GFP_KERNEL_ACCOUNT as GFP_KERNEL;
-    pub use kernel::alloc::{AllocError, KBox, KVVec, KVec};
+    pub use kernel::alloc::{AllocError, Flags, KBox, KVVec, KVec};
     pub use kernel::sync::Arc;
 }
 

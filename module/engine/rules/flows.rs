@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Tables of flows, each of which has a rate of its own.
 //!
-//! A flow is what packets have in common ([`Key`]). A table is a hash of them, cut into stripes that have a lock each:
-//! under it a chain is searched, and a node changed, linked or unlinked. Memory is taken before that and given back
-//! after. The hash has a secret key, so that nobody can choose flows that meet in one chain.
+//! A flow is what packets have in common ([`Key`]). A table is a hash of them ([`Chains`]).
 //!
 //! A flow of which no packet came for the table's time is forgotten: where it is met again it begins anew, and each
 //! packet that brings a new flow takes those that are forgotten out of two chains. So a table is cleaned as fast as it
 //! grows, without a timer. When it is full more chains are cleaned, a bounded number for a packet.
 
 use super::bucket;
+use super::chains::{Chain, Chains, Node};
 use super::memory::Word;
-use crate::alloc::{AllocError, KBox, KVVec, GFP_ATOMIC, GFP_KERNEL};
-use crate::engine::siphash::SipHash;
-use crate::sync::PacketLock;
+use crate::alloc::{AllocError, KBox, GFP_ATOMIC};
 
 /// Units of the time in which bytes are counted, in a second.
 const SECOND: u64 = 1 << 32;
@@ -132,62 +129,12 @@ pub struct Key {
     pub ports: u32,
 }
 
-/// What is known of a flow, and the next one of its chain.
-struct Node {
+/// What is known of a flow.
+struct Flow {
     key: Key,
     /// When the last packet came, in nanoseconds.
     seen: u64,
     usage: Usage,
-    next: Chain,
-}
-
-/// Flows with the same place in the hash.
-#[derive(Default)]
-struct Chain(Option<KBox<Node>>);
-
-impl Chain {
-    fn find(&mut self, key: &Key) -> Option<&mut Node> {
-        let mut next = self.0.as_deref_mut();
-        while let Some(node) = next {
-            if node.key == *key {
-                return Some(node);
-            }
-            next = node.next.0.as_deref_mut();
-        }
-        None
-    }
-
-    fn push(&mut self, mut node: KBox<Node>) {
-        node.next.0 = self.0.take();
-        self.0 = Some(node);
-    }
-
-    fn pop(&mut self) -> Option<KBox<Node>> {
-        let mut node = self.0.take()?;
-        self.0 = node.next.0.take();
-        Some(node)
-    }
-
-    /// Takes out what `which` holds of.
-    fn take(&mut self, which: impl Fn(&Node) -> bool) -> Self {
-        let mut all = Self(self.0.take());
-        let mut taken = Self::default();
-        while let Some(node) = all.pop() {
-            if which(&node) {
-                taken.push(node);
-            } else {
-                self.push(node);
-            }
-        }
-        taken
-    }
-}
-
-impl Drop for Chain {
-    /// One node after the other, for each would drop the next, and the kernel's stack is small.
-    fn drop(&mut self) {
-        while self.pop().is_some() {}
-    }
 }
 
 /// What a table is like.
@@ -208,20 +155,14 @@ pub struct Config {
 /// A table of flows.
 pub struct Table {
     config: Config,
-    /// The hash's key, zero until the first packet.
-    secret: Word,
     /// How many flows there are.
     count: Word,
     /// How many chains were cleaned.
     cleaned: Word,
-    stripes: KVVec<PacketLock<KVVec<Chain>>>,
-    /// How many chains there are.
-    chains: u64,
+    flows: Chains<Flow>,
 }
 
 impl Table {
-    /// How many locks a table has at most.
-    const STRIPES: u32 = 64;
     /// How many chains a packet cleans that brings a new flow.
     const CLEAN: usize = 2;
     /// How many it cleans when there is no place for the flow: so many that one is found where most are forgotten, and so
@@ -230,23 +171,11 @@ impl Table {
 
     /// A table without flows. May sleep.
     pub fn new(config: Config) -> Result<Self, AllocError> {
-        let count = config.chains.clamp(1, Self::STRIPES);
-        let each = config.chains.div_ceil(count).max(1);
-        let mut stripes = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
-        for _ in 0..count {
-            let mut chains = KVVec::with_capacity(each as usize, GFP_KERNEL)?;
-            for _ in 0..each {
-                chains.push(Chain::default(), GFP_KERNEL)?;
-            }
-            stripes.push(PacketLock::new(chains)?, GFP_KERNEL)?;
-        }
         Ok(Self {
             config,
-            secret: Word::new(),
             count: Word::new(),
             cleaned: Word::new(),
-            stripes,
-            chains: u64::from(count) * u64::from(each),
+            flows: Chains::new(config.chains)?,
         })
     }
 
@@ -264,24 +193,28 @@ impl Table {
         length: u32,
         random: impl Fn() -> u32,
     ) -> Option<bool> {
-        let place = self.hash(key, random);
-        let known = self.at(place, |chain| {
-            chain.find(key).map(|node| self.meet(node, now, length))
+        let words = [key.source, key.destination]
+            .into_iter()
+            .flat_map(|address| [(address >> 64) as u64, address as u64]);
+        let place = self.flows.place(words.chain([key.ports.into()]), random);
+        let known = self.flows.with(place, |chain| {
+            let known = chain.find(|flow| flow.key == *key);
+            known.map(|flow| self.meet(flow, now, length))
         })?;
         if known.is_some() {
             return known;
         }
 
-        let node = Node {
+        let flow = Flow {
             key: *key,
             seen: now,
             usage: self.config.rate.fresh(now),
-            next: Chain::default(),
         };
-        let mut node = KBox::new(node, GFP_ATOMIC).ok()?;
+        let mut node = Node::new(flow, GFP_ATOMIC).ok()?;
         for chains in [Self::CLEAN, Self::CLEAN_FULL] {
             self.clean(chains, now);
-            match self.at(place, |chain| self.join(chain, node, now, length))? {
+            let join = |chain: &mut Chain<Flow>| self.join(chain, node, now, length);
+            match self.flows.with(place, join)? {
                 Ok(within) => return Some(within),
                 Err(unused) => node = unused,
             }
@@ -293,65 +226,41 @@ impl Table {
     /// packet of the flow came first, the node is not needed.
     fn join(
         &self,
-        chain: &mut Chain,
-        mut node: KBox<Node>,
+        chain: &mut Chain<Flow>,
+        mut node: KBox<Node<Flow>>,
         now: u64,
         length: u32,
-    ) -> Result<bool, KBox<Node>> {
-        if let Some(known) = chain.find(&node.key) {
+    ) -> Result<bool, KBox<Node<Flow>>> {
+        let key = node.value.key;
+        if let Some(known) = chain.find(|flow| flow.key == key) {
             return Ok(self.meet(known, now, length));
         }
         if !self.reserve() {
             return Err(node);
         }
-        let within = self.meet(&mut node, now, length);
+        let within = self.meet(&mut node.value, now, length);
         chain.push(node);
         Ok(within)
     }
 
-    fn meet(&self, node: &mut Node, now: u64, length: u32) -> bool {
-        if self.forgets(node, now) {
-            node.usage = self.config.rate.fresh(now);
+    fn meet(&self, flow: &mut Flow, now: u64, length: u32) -> bool {
+        if self.forgets(flow, now) {
+            flow.usage = self.config.rate.fresh(now);
         }
-        node.seen = node.seen.max(now);
-        self.config.rate.within(&mut node.usage, now, length)
+        flow.seen = flow.seen.max(now);
+        self.config.rate.within(&mut flow.usage, now, length)
     }
 
-    fn forgets(&self, node: &Node, now: u64) -> bool {
-        now.saturating_sub(node.seen) >= self.config.expire
-    }
-
-    fn hash(&self, key: &Key, random: impl Fn() -> u32) -> u64 {
-        let secret = self.secret.update(|secret| {
-            let secret = match secret {
-                0 => u64::from(random()) << 32 | u64::from(random()) | 1,
-                known => known,
-            };
-            (secret, secret)
-        });
-        let mut hash = SipHash::new([secret, !secret]);
-        for address in [key.source, key.destination] {
-            hash.word((address >> 64) as u64);
-            hash.word(address as u64);
-        }
-        hash.word(key.ports.into());
-        hash.finish()
-    }
-
-    /// Does something with the chain at a place of the hash.
-    fn at<T>(&self, place: u64, body: impl FnOnce(&mut Chain) -> T) -> Option<T> {
-        let chain = place.checked_rem(self.chains)?;
-        let count = self.stripes.len() as u64;
-        let stripe = self.stripes.get(chain.checked_rem(count)? as usize)?;
-        let chain = chain.checked_div(count)? as usize;
-        stripe.with(|chains| chains.get_mut(chain).map(body))
+    fn forgets(&self, flow: &Flow, now: u64) -> bool {
+        now.saturating_sub(flow.seen) >= self.config.expire
     }
 
     /// Takes the flows that are forgotten out of the next chains.
     fn clean(&self, chains: usize, now: u64) {
         for _ in 0..chains {
             let place = self.cleaned.count();
-            let taken = self.at(place, |chain| chain.take(|node| self.forgets(node, now)));
+            let forgets = |flow: &mut Flow| self.forgets(flow, now);
+            let taken = self.flows.with(place, |chain| chain.take(forgets));
             let mut taken = taken.unwrap_or_default();
             let mut count = 0;
             while taken.pop().is_some() {
@@ -543,8 +452,9 @@ mod tests {
         });
         // What was counted is what there is.
         let mut there = 0;
-        for place in 0..table.chains {
-            let mut all = table.at(place, |chain| chain.take(|_| true)).unwrap();
+        for place in 0..table.flows.count() {
+            let all = table.flows.with(place, |chain| chain.take(|_| true));
+            let mut all = all.unwrap();
             while all.pop().is_some() {
                 there += 1;
             }

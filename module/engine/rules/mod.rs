@@ -9,6 +9,7 @@
 //! Both are immutable once made, so the kernel publishes them with one pointer and readers take no lock.
 
 pub mod bucket;
+pub mod chains;
 pub mod choice;
 pub mod compile;
 pub mod error;

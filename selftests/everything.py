@@ -18,6 +18,8 @@ CONNECTIONS = [
     "-m state --state RELATED,UNTRACKED",
     "-m connmark --mark 0x1/0x1",
     "-m connbytes --connbytes 2:1000 --connbytes-mode packets --connbytes-dir both",
+    "-m connlimit --connlimit-upto 3 --connlimit-mask 30",
+    "-m connlimit --connlimit-above 1000 --connlimit-mask 0 --connlimit-daddr",
     "-p udp -j CONNMARK --set-xmark 0x3/0xf",
     "-p tcp -j CONNMARK --restore-mark --nfmask 0x2 --ctmask 0x2",
 ]

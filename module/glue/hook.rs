@@ -6,7 +6,7 @@ use super::audit;
 use super::bindings;
 use super::clock;
 #[cfg(CONFIG_NF_CONNTRACK)]
-use super::conntrack::{self, Defragmented};
+use super::conntrack::{self, Defragmented, Tracker};
 use super::genl;
 use super::log;
 use super::metadata;
@@ -18,6 +18,7 @@ use super::ruleset::Ruleset;
 use super::skb::{self, Packet};
 use super::transforms;
 use crate::alloc::{KBox, GFP_KERNEL};
+use crate::engine::conntrack::Tuple;
 use crate::engine::packet::{
     AddressTypes, Answer, Body, Bridge, Clock, Connection, ControlGroup, DeviceName, Direction,
     DropReason, Family, Frame, Hook, Input, Interface, PacketType, Socket, Source, Tracking,
@@ -328,7 +329,14 @@ fn judge(
     reader: &Reader<'_>,
 ) -> Verdict {
     let counters = &ruleset.counters;
-    let seen = Seen { packet, state };
+    let seen = Seen {
+        packet,
+        state,
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        tracker: ruleset.tracker_of(family),
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        reader,
+    };
     let input = Input {
         hook,
         linear: packet.linear(),
@@ -362,6 +370,10 @@ fn judge(
 struct Seen<'a, 'b> {
     packet: &'a Packet<'b>,
     state: &'a bindings::nf_hook_state,
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    tracker: Option<&'a Tracker>,
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    reader: &'a Reader<'b>,
 }
 
 impl Source for Seen<'_, '_> {
@@ -461,6 +473,16 @@ impl Source for Seen<'_, '_> {
         connection
     }
 
+    fn is_open(&self, flow: &Tuple) -> bool {
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        let open = self
+            .tracker
+            .is_some_and(|tracker| tracker.is_open(flow, self.reader));
+        #[cfg(not(CONFIG_NF_CONNTRACK))]
+        let open = false;
+        open
+    }
+
     fn connection_mark(&self) -> Option<u32> {
         #[cfg(CONFIG_NF_CONNTRACK_MARK)]
         let mark = conntrack::mark(self.packet);
@@ -503,7 +525,7 @@ impl Env for Effects<'_> {
     }
 
     fn effect(&mut self, effect: &Effect) {
-        let Seen { packet, state } = self.seen;
+        let Seen { packet, state, .. } = self.seen;
         match effect {
             Effect::Log(log) => log::write(log, packet, state),
             Effect::Nflog(nflog) => log::hand(nflog, packet, state),

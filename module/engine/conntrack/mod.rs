@@ -308,6 +308,14 @@ impl Machine {
         }
     }
 
+    /// Whether the connection has ended and is only remembered, in case that something of it is still on its way.
+    pub const fn is_over(&self) -> bool {
+        match self {
+            Self::Tcp(connection) => connection.state().is_over(),
+            Self::Udp(_) | Self::Icmp | Self::Sctp(_) | Self::Gre | Self::Generic => false,
+        }
+    }
+
     /// Whether the connection is about to end, so that it may be dropped to make room even though it is assured.
     pub const fn is_ending(&self) -> bool {
         match self {

@@ -25,6 +25,7 @@ pub use tracking::{Connection, HelperName, Status, Tracked, Tracking};
 pub use transforms::{Direction, Transform, Transforms};
 
 use self::network::Header;
+use super::conntrack::Tuple;
 use super::text::Str;
 use crate::uapi::range::Range;
 use core::net::IpAddr;
@@ -204,7 +205,7 @@ pub enum DropReason {
     TooDeep = 7,
     /// A packet from an Ethernet device came without the frame's header that a rule asks for.
     MissingFrame = 8,
-    /// A rule asks for the rate of a flow, and there is no place to remember one more.
+    /// A rule has to remember a flow or a connection, and there is no place for one more.
     TooManyFlows = 9,
     /// The packet would begin a connection, and there are as many as there may be.
     TooManyConnections = 10,
@@ -320,6 +321,10 @@ pub trait Source {
     /// The connection that the packet belongs to.
     fn connection(&self) -> Option<Connection>;
 
+    /// Whether there is a connection that began with packets of this flow, and that is not over. One is over that is
+    /// forgotten, and one of TCP that was reset or that both sides have closed.
+    fn is_open(&self, flow: &Tuple) -> bool;
+
     /// The mark of the connection that the packet belongs to.
     fn connection_mark(&self) -> Option<u32>;
 
@@ -363,6 +368,8 @@ pub struct Flat<'a> {
     pub transforms: Transforms<'a>,
     /// What a connection tracker would know of it.
     pub tracked: Tracked,
+    /// Whether there is an open connection of every flow, or of none.
+    pub all_open: bool,
     /// When it is there, in nanoseconds.
     pub monotonic: u64,
     /// What chance has in store for it.
@@ -472,6 +479,10 @@ impl Source for Flat<'_> {
 
     fn connection(&self) -> Option<Connection> {
         self.tracked.connection
+    }
+
+    fn is_open(&self, _: &Tuple) -> bool {
+        self.all_open
     }
 
     fn connection_mark(&self) -> Option<u32> {

@@ -12,6 +12,7 @@ pub mod bucket;
 pub mod chains;
 pub mod choice;
 pub mod compile;
+pub mod counts;
 pub mod error;
 pub mod evaluate;
 pub mod flows;

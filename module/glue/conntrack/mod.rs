@@ -153,6 +153,23 @@ impl Tracker {
         Some((connection.hold()?, direction))
     }
 
+    /// See [`Source::is_open`](crate::engine::packet::Source::is_open).
+    pub(super) fn is_open(&self, flow: &Tuple, reader: &Reader<'_>) -> bool {
+        let link = self.table.find(self.hash(flow), reader, |link| {
+            // SAFETY: It is in the table.
+            let (connection, direction) = unsafe { Connection::of_link(link) };
+            direction == Direction::Original
+                && connection.tuple(direction).is_flow(flow)
+                && !connection.is_dying()
+                && connection.left() > 0
+        });
+        link.is_some_and(|link| {
+            // SAFETY: As above; a grace period has not passed, by the reader.
+            let (connection, _) = unsafe { Connection::of_link(link) };
+            !connection.with_machine(|machine| machine.is_over())
+        })
+    }
+
     /// Takes a connection out of the table and gives up the table's reference; `false` if somebody else did.
     pub(super) fn remove(&self, connection: &Connection) -> bool {
         if !connection.is_confirmed() {

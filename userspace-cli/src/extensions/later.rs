@@ -15,7 +15,6 @@ const SOCKETS: &str = "needs a lookup of sockets";
 pub static LATER_MATCHES: &[(&str, &str)] = &[
     ("cluster", CONNTRACK),
     ("connlabel", CONNTRACK),
-    ("connlimit", CONNTRACK),
     ("ipcomp", UNWRITTEN),
     ("ipvs", "needs IPVS"),
     ("nfacct", "needs accounting objects"),

@@ -13,6 +13,7 @@ mod bpf;
 mod cgroup;
 mod comment;
 mod connbytes;
+mod connlimit;
 mod connmark;
 pub mod conntrack;
 mod cpu;
@@ -445,6 +446,7 @@ registry! {
         State matches::State,
         Connmark matches::Connmark,
         Connbytes matches::Connbytes,
+        Connlimit matches::Connlimit,
         Helper matches::Helper,
     }
     fn print_match -> (&'static str, Vec<Printed>) { std::convert::identity }

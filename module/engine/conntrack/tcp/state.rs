@@ -69,6 +69,11 @@ impl State {
         )
     }
 
+    /// Whether the connection was closed by both sides, or reset.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::TimeWait | Self::Close)
+    }
+
     /// What says how long a connection in this state lives.
     #[inline]
     pub(super) const fn timeout(self) -> Setting {

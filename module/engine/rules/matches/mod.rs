@@ -7,6 +7,7 @@ mod bpf;
 mod cgroup;
 mod comment;
 mod connbytes;
+mod connlimit;
 mod connmark;
 mod conntrack;
 mod cpu;
@@ -57,6 +58,7 @@ pub use bpf::Bpf;
 pub use cgroup::{Cgroup, ControlGroupPath};
 pub use comment::Comment;
 pub use connbytes::{Connbytes, Transferred};
+pub use connlimit::{Connlimit, Counted};
 pub use connmark::Connmark;
 pub use conntrack::{Conntrack, States};
 pub use cpu::Cpu;
@@ -382,4 +384,6 @@ matches! {
     49 Connbytes "connbytes",
     /// Which helper announced the connection.
     50 Helper "helper",
+    /// How many connections there are of the packet's network.
+    51 Connlimit "connlimit",
 }

@@ -23,6 +23,7 @@
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
+#include <linux/sysctl.h>
 #include <linux/time.h>
 #include <linux/timekeeping.h>
 #include <net/addrconf.h>
@@ -94,6 +95,7 @@ const size_t CONST_GROUP_INFO_NGROUPS = offsetof(struct group_info, ngroups);
 const size_t CONST_NET_DEVICE_GROUP = offsetof(struct net_device, group);
 const size_t CONST_NET_DEVICE_NAME = offsetof(struct net_device, name);
 const size_t CONST_NET_DEVICE_TYPE = offsetof(struct net_device, type);
+const size_t CONST_NET_INUM = offsetof(struct net, ns.inum);
 const size_t CONST_NET_USER_NS = offsetof(struct net, user_ns);
 const size_t CONST_RT6I_FLAGS = offsetof(struct rt6_info, rt6i_flags);
 const size_t CONST_RT6I_IDEV = offsetof(struct rt6_info, rt6i_idev);

@@ -551,7 +551,7 @@ impl Env for Effects<'_> {
         match self.ruleset.tracker_of(self.family) {
             Some(tracker) => {
                 let count = self.ruleset.program.counts_connections();
-                tracker.track(body, self.seen.packet, self.reader, count)
+                tracker.track(body, self.seen.packet, self.seen.state, self.reader, count)
             }
             None => Ok(Tracking::Invalid),
         }

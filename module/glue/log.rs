@@ -3,11 +3,17 @@
 
 use super::bindings;
 use super::skb::Packet;
+#[cfg(CONFIG_NF_CONNTRACK)]
+use crate::engine::conntrack::Invalid;
 use crate::engine::packet::Family;
 use crate::engine::rules::targets::{Log, Nflog, NflogPrefix};
 use kernel::error::{to_result, Result};
 use kernel::ffi::{c_int, c_uint};
 use kernel::str::{CStr, CStrExt as _};
+
+/// How urgent packets are that can be no connection's (KERN_NOTICE).
+#[cfg(CONFIG_NF_CONNTRACK)]
+const NOTICE: u8 = 5;
 
 /// Where packets are logged.
 #[derive(Clone, Copy)]
@@ -78,6 +84,35 @@ pub(super) fn write(log: &Log, packet: &Packet<'_>, state: &bindings::nf_hook_st
     };
 
     give(&info, log.prefix.as_bytes(), packet, state);
+}
+
+/// Writes a packet that can be no connection's to the log, and why, unless too much is written already. May be called
+/// in any context in which packets are filtered.
+#[cfg(CONFIG_NF_CONNTRACK)]
+#[cold]
+#[inline(never)]
+pub(super) fn invalid(why: Invalid, packet: &Packet<'_>, state: &bindings::nf_hook_state) {
+    // SAFETY: The function has no requirement.
+    if unsafe { bindings::net_ratelimit() } == 0 {
+        return;
+    }
+    let mut info = bindings::nf_loginfo {
+        type_: To::Log.number() as u8,
+        ..Default::default()
+    };
+    info.u.log = bindings::nf_loginfo__bindgen_ty_1__bindgen_ty_2 {
+        level: NOTICE,
+        logflags: bindings::NF_LOG_DEFAULT_MASK as u8,
+    };
+    let parts = ["INVALID, ", why.name(), ": "];
+    let mut text = [0; NflogPrefix::MAX];
+    for (to, from) in text
+        .iter_mut()
+        .zip(parts.iter().flat_map(|part| part.bytes()))
+    {
+        *to = from;
+    }
+    give(&info, &text, packet, state);
 }
 
 /// Hands a packet to those who listen in user space. May be called in any context in which packets are filtered.

@@ -3,6 +3,8 @@
 //! them.
 
 use super::bindings;
+#[cfg(all(CONFIG_NF_CONNTRACK, CONFIG_SYSCTL))]
+use super::conntrack::Sysctl;
 #[cfg(CONFIG_NF_CONNTRACK)]
 use super::conntrack::Tracker;
 use super::hook::{Hooks, Unregistered};
@@ -13,6 +15,8 @@ use super::ruleset::{Base, Ruleset};
 use super::staging::Staging;
 use super::usage::InUse;
 use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
+#[cfg(CONFIG_NF_CONNTRACK)]
+use crate::engine::conntrack::Settings;
 use crate::engine::packet::DropReason;
 use crate::engine::rules::{transaction, Counters, Model, Op, Policy};
 use crate::uapi::message::Select;
@@ -25,6 +29,9 @@ pub(super) struct Namespace {
     net: *mut bindings::net,
     /// What packets are judged by; nothing before the first commit. The writer has it too.
     published: RcuArc<Ruleset>,
+    /// How connections are tracked, once they are.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    settings: Arc<Settings>,
     #[pin]
     writer: Mutex<Writer>,
     #[pin]
@@ -46,6 +53,9 @@ pub(super) struct Writer {
     /// What is published; nothing before the first commit.
     ruleset: Option<Arc<Ruleset>>,
     base: Base,
+    /// The settings as files, as long as connections are tracked.
+    #[cfg(all(CONFIG_NF_CONNTRACK, CONFIG_SYSCTL))]
+    sysctl: Option<Sysctl>,
     /// The connections, from the first rules on that asked for any.
     #[cfg(CONFIG_NF_CONNTRACK)]
     tracker: Option<Arc<Tracker>>,
@@ -65,6 +75,8 @@ impl Namespace {
                 model: Arc::new(Model::default(), GFP_KERNEL)?,
                 ruleset: None,
                 base: Base::default(),
+                #[cfg(all(CONFIG_NF_CONNTRACK, CONFIG_SYSCTL))]
+                sysctl: None,
                 #[cfg(CONFIG_NF_CONNTRACK)]
                 tracker: None,
                 hooks: Hooks::default(),
@@ -75,6 +87,8 @@ impl Namespace {
         try_pin_init!(Self {
             net,
             published: RcuArc::empty(),
+            #[cfg(CONFIG_NF_CONNTRACK)]
+            settings: Arc::new(Settings::default(), GFP_KERNEL)?,
             writer <- new_mutex!(writer()?, "oxtables::writer"),
             staging <- new_mutex!(Staging::default(), "oxtables::staging"),
         })
@@ -89,6 +103,12 @@ impl Namespace {
     #[inline]
     pub(super) fn published<'a>(&'a self, reader: &'a Reader<'_>) -> Option<&'a Ruleset> {
         self.published.get(reader)
+    }
+
+    /// How connections are tracked, once they are. Anybody may change it at any time.
+    #[cfg(CONFIG_NF_CONNTRACK)]
+    pub(super) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Waits until nobody else reads or changes the rules other than as packets do. May sleep.
@@ -114,7 +134,7 @@ impl Namespace {
         let here = unsafe { Here::new(self.net) };
         // All that can fail comes first ...
         // SAFETY: The namespace goes after its state, and the state after its hooks.
-        let next = unsafe { writer.prepare(ops, &here, self.net) }?;
+        let next = unsafe { writer.prepare(ops, &here, self) }?;
         let (ruleset, mut base) = (next.ruleset, next.base);
         // SAFETY: Namespaces leave their memory only after `leave` and a grace period
         // (`Namespaces`).
@@ -197,20 +217,20 @@ impl Writer {
     ///
     /// # Safety
     ///
-    /// `net` is the namespace that this is the writer of, and stays as long as its rules.
+    /// `namespace` is the one that this is the writer of, and stays as long as its rules.
     #[inline(never)]
     unsafe fn prepare(
         &mut self,
         ops: KVVec<Op>,
         here: &Here,
-        net: *mut bindings::net,
+        namespace: &Namespace,
     ) -> Result<Prepared, Refusal> {
         let model = transaction::apply(&self.model, ops).map_err(|(_, error)| error)?;
         let ruleset = Ruleset::new(&model, here, self.next_generation())?;
         #[cfg(CONFIG_NF_CONNTRACK)]
         let ruleset = if ruleset.tracks() {
             // SAFETY: The caller vouches for it.
-            let tracker = unsafe { self.tracker(net) }?;
+            let tracker = unsafe { self.tracker(namespace) }?;
             ruleset.with_tracker(tracker)
         } else {
             ruleset
@@ -236,12 +256,17 @@ impl Writer {
     ///
     /// See [`Writer::prepare`].
     #[cfg(CONFIG_NF_CONNTRACK)]
-    unsafe fn tracker(&mut self, net: *mut bindings::net) -> Result<Arc<Tracker>, Refusal> {
+    unsafe fn tracker(&mut self, namespace: &Namespace) -> Result<Arc<Tracker>, Refusal> {
         if let Some(tracker) = &self.tracker {
             return Ok(tracker.clone());
         }
         // SAFETY: The caller vouches for it.
-        let tracker = unsafe { Tracker::new(net) }?;
+        let tracker = unsafe { Tracker::new(namespace.net, namespace.settings.clone()) }?;
+        #[cfg(CONFIG_SYSCTL)]
+        {
+            // SAFETY: As above; the files go before the namespace's state has gone.
+            self.sysctl = Some(unsafe { Sysctl::register(namespace.net, &tracker) }?);
+        }
         Ok(self.tracker.insert(tracker).clone())
     }
 

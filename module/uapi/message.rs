@@ -4,6 +4,7 @@
 use super::conntrack::{Entry, Filter, Stats};
 use super::field::{Field, Kind, Set, Spec, Wire};
 use super::op::WireOp;
+use super::settings::SettingValue;
 use super::trace::Trace;
 use crate::engine::packet::Family;
 use crate::engine::text::Name;
@@ -40,6 +41,8 @@ pub const CONNECTION: u16 = 13;
 pub const FILTER: u16 = 14;
 /// How the table of connections is.
 pub const STATS: u16 = 15;
+/// A setting of connection tracking; one attribute a setting.
+pub const SETTING: u16 = 22;
 /// The netlink port of the socket whose transaction changed the rules.
 pub const PORT: u16 = 8;
 
@@ -147,6 +150,11 @@ pub static MESSAGE: Set = Set {
             id: STATS,
             name: "stats",
             kind: <Stats as Field>::KIND,
+        },
+        Spec {
+            id: SETTING,
+            name: "setting",
+            kind: <SettingValue as Field>::KIND,
         },
     ],
 };

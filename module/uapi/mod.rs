@@ -14,6 +14,7 @@ pub mod field;
 pub mod message;
 pub mod op;
 pub mod range;
+pub mod settings;
 #[cfg(test)]
 mod spec_test;
 pub mod trace;
@@ -55,11 +56,15 @@ pub enum Command {
     DeleteConnections = 10,
     /// Asks how the table of connections is; answered with one message.
     GetConnectionStats = 11,
+    /// Asks for the settings of connection tracking; answered with one message.
+    GetSettings = 22,
+    /// Sets some of them, all or none.
+    SetSettings = 23,
 }
 
 impl Command {
     /// The commands in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::GetInfo,
         Self::Begin,
         Self::Chunk,
@@ -71,6 +76,8 @@ impl Command {
         Self::GetConnections,
         Self::DeleteConnections,
         Self::GetConnectionStats,
+        Self::GetSettings,
+        Self::SetSettings,
     ];
 
     /// The command's name in the YNL specification.
@@ -87,6 +94,8 @@ impl Command {
             Self::GetConnections => "get-connections",
             Self::DeleteConnections => "delete-connections",
             Self::GetConnectionStats => "get-connection-stats",
+            Self::GetSettings => "get-settings",
+            Self::SetSettings => "set-settings",
         }
     }
 }

@@ -219,6 +219,13 @@ pub enum Conntrack {
     Flush,
     /// Show how many connections there are, and how many there may be
     Stats,
+    /// Show how connections are tracked, timeouts in seconds, and change it: all that is said or nothing
+    Settings {
+        /// Settings by the names they have in /proc/sys/net/netfilter, of which `nf_conntrack_` may be left out; with
+        /// `=VALUE` to be set. All, where none is named
+        #[arg(value_name = "NAME[=VALUE]")]
+        settings: Vec<String>,
+    },
 }
 
 /// Connections of which all holds that is asked. What is asked is negated by `!` as its first letter.

@@ -190,6 +190,28 @@ pub struct ConnectionStats {
     pub buckets: u32,
 }
 
+/// How connections are tracked.
+#[derive(Serialize)]
+pub struct Settings {
+    /// What was asked for, or set.
+    pub settings: Vec<Setting>,
+}
+
+/// A setting of connection tracking.
+#[derive(Serialize)]
+pub struct Setting {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: u32,
+    /// The value until another is set.
+    pub default: Option<u32>,
+    /// The lowest value.
+    pub least: Option<u32>,
+    /// The highest value.
+    pub most: Option<u32>,
+}
+
 /// How many connections were forgotten.
 #[derive(Serialize)]
 pub struct Forgotten {

@@ -17,6 +17,8 @@ mod connection;
 mod defragment;
 mod packets;
 mod provider;
+#[cfg(CONFIG_SYSCTL)]
+mod sysctl;
 mod table;
 mod worker;
 
@@ -26,8 +28,11 @@ pub(super) use packets::{confirm, facts, found, tracking, untrack};
 #[cfg(CONFIG_NF_CONNTRACK_MARK)]
 pub(super) use packets::{mark, set_mark};
 pub(crate) use provider::Provider;
+#[cfg(CONFIG_SYSCTL)]
+pub(super) use sysctl::Sysctl;
 
 use super::bindings;
+use super::log::{Logger, To};
 use super::rcu::Reader;
 use super::refusal::Refusal;
 use super::skb::Packet;
@@ -43,6 +48,14 @@ use kernel::sync::atomic::ordering::{Acquire, Relaxed};
 use kernel::sync::atomic::Atomic;
 use table::{Link, Table};
 use worker::Worker;
+
+/// Has the module loaded that writes packets to the log, for it may be needed from now on. May sleep.
+pub(super) fn prepare_log() {
+    for family in Family::ALL {
+        // Without it nothing is written, which is no reason to refuse the setting.
+        let _ = Logger::get(family, To::Log);
+    }
+}
 
 /// How many parts the table has for who lists it.
 pub(super) const PARTS: usize = table::LOCKS;
@@ -61,7 +74,7 @@ pub(super) struct Tracker {
     table: Table,
     key: [u64; 2],
     count: Atomic<i32>,
-    settings: Settings,
+    settings: Arc<Settings>,
     defragmenter: Defragmenter,
     worker: Worker,
 }
@@ -81,7 +94,10 @@ impl Tracker {
     /// # Safety
     ///
     /// The namespace stays until this is dropped.
-    pub(super) unsafe fn new(net: *mut bindings::net) -> Result<Arc<Self>, Refusal> {
+    pub(super) unsafe fn new(
+        net: *mut bindings::net,
+        settings: Arc<Settings>,
+    ) -> Result<Arc<Self>, Refusal> {
         let mut key = [0; 2];
         for word in &mut key {
             // SAFETY: The function has no requirement.
@@ -92,7 +108,7 @@ impl Tracker {
             table: Table::new()?,
             key,
             count: Atomic::new(0),
-            settings: Settings::default(),
+            settings,
             defragmenter: Defragmenter::new()?,
             worker: Worker::new()?,
         };
@@ -218,6 +234,24 @@ impl Tracker {
     fn has_room(&self, hash: usize, reader: &Reader<'_>) -> bool {
         let count = self.count.load(Relaxed).unsigned_abs();
         count < self.settings.get(Setting::Max) || self.drop_early(hash, reader)
+    }
+
+    /// Says in the log that there is no room, unless too much is written already. Nothing is locked.
+    #[cold]
+    fn tell_full(&self) {
+        // SAFETY: The namespace is there as long as this; its number does not change, and is where it says.
+        let number = unsafe {
+            self.net
+                .cast_const()
+                .wrapping_byte_add(bindings::CONST_NET_INUM)
+                .cast::<u32>()
+                .read()
+        };
+        // SAFETY: The function has no requirement.
+        if unsafe { bindings::net_ratelimit() } != 0 {
+            // The words that those who watch logs look for.
+            kernel::pr_warn!("nf_conntrack: table full in netns {number}, dropping packet\n");
+        }
     }
 
     /// How the table is.

@@ -1,17 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What happens to a packet: it gets its connection where it comes in, and takes a new one into the table where it goes.
 
+use super::super::bindings;
+use super::super::log;
 use super::super::rcu::Reader;
 use super::super::skb::Packet;
 use super::connection::{self, Connection, INFO_MASK};
 use super::Tracker;
-use crate::engine::conntrack::{Direction, Judgement, Machine, Subject, Tuple};
+use crate::engine::conntrack::{Direction, Invalid, Judgement, Machine, Setting, Subject, Tuple};
 use crate::engine::packet::{Body, Connection as Facts, DropReason, Status, Tracking};
 use crate::uapi::conntrack::{Found, StateName};
 use core::ptr::NonNull;
 use kernel::sync::aref::ARef;
 #[cfg(CONFIG_NF_CONNTRACK_MARK)]
 use kernel::sync::atomic::ordering::Relaxed;
+
+/// Why a packet is of no connection.
+enum Refused {
+    /// It is INVALID, which rules may ask for.
+    Invalid(Invalid),
+    /// It may not pass, whatever rules say.
+    Drop(DropReason),
+}
+
+impl From<Invalid> for Refused {
+    fn from(why: Invalid) -> Self {
+        Self::Invalid(why)
+    }
+}
+
+impl From<DropReason> for Refused {
+    fn from(reason: DropReason) -> Self {
+        Self::Drop(reason)
+    }
+}
+
+/// What stands for all protocols where INVALID packets are to be logged.
+const ALL_PROTOCOLS: u32 = 255;
 
 /// How often the end of an old connection of the same flow is waited for.
 const ATTEMPTS: usize = 3;
@@ -111,7 +136,8 @@ pub(in super::super) fn untrack(packet: &Packet<'_>) {
 
 impl Tracker {
     /// Finds the connection of a packet, or begins one. The packet was shown to no tracker before, or it is one that this
-    /// machine sent to itself, or that a rule said not to track. It is counted if `count` says so.
+    /// machine sent to itself, or that a rule said not to track. It is counted if `count` says so,
+    /// or the setting.
     ///
     /// # Errors
     ///
@@ -120,26 +146,51 @@ impl Tracker {
         &self,
         body: &Body<'_>,
         packet: &Packet<'_>,
+        state: &bindings::nf_hook_state,
         reader: &Reader<'_>,
         count: bool,
     ) -> Result<Tracking, DropReason> {
         if packet.connection() != 0 {
             return Ok(tracking(packet));
         }
-        match Subject::of(body, &self.settings) {
+        let tracked = match Subject::of(body, &self.settings) {
             Subject::Flow(tuple) => {
-                let tracking = self.track_flow(&tuple, body, packet, reader)?;
-                if count {
+                let tracked = self.track_flow(&tuple, body, packet, reader);
+                if tracked.is_ok() && (count || self.settings.is_on(Setting::Acct)) {
                     count_packet(packet);
                 }
-                Ok(tracking)
+                tracked
             }
-            Subject::Error(tuple) => Ok(self.track_error(&tuple, packet, reader)),
+            Subject::Error(tuple) => self.track_error(&tuple, packet, reader),
             Subject::Untracked => {
                 untrack(packet);
                 Ok(Tracking::Untracked)
             }
-            Subject::Invalid(_) => Ok(Tracking::Invalid),
+            Subject::Invalid(why) => Err(why.into()),
+        };
+        match tracked {
+            Ok(tracking) => Ok(tracking),
+            Err(Refused::Invalid(why)) => {
+                self.tell_invalid(why, body, packet, state);
+                Ok(Tracking::Invalid)
+            }
+            Err(Refused::Drop(reason)) => Err(reason),
+        }
+    }
+
+    /// Writes an INVALID packet to the log, if that is asked for. Nothing is locked.
+    #[cold]
+    fn tell_invalid(
+        &self,
+        why: Invalid,
+        body: &Body<'_>,
+        packet: &Packet<'_>,
+        state: &bindings::nf_hook_state,
+    ) {
+        let asked = self.settings.get(Setting::LogInvalid);
+        let protocol = body.transport.map(|transport| transport.protocol);
+        if asked == ALL_PROTOCOLS || (asked != 0 && protocol.map(u32::from) == Some(asked)) {
+            log::invalid(why, packet, state);
         }
     }
 
@@ -150,7 +201,7 @@ impl Tracker {
         body: &Body<'_>,
         packet: &Packet<'_>,
         reader: &Reader<'_>,
-    ) -> Result<Tracking, DropReason> {
+    ) -> Result<Tracking, Refused> {
         let hash = self.hash(tuple);
         let now = connection::milliseconds();
         for _ in 0..ATTEMPTS {
@@ -176,7 +227,7 @@ impl Tracker {
                         connection.set_assured();
                     }
                 }
-                Judgement::Invalid(_) => return Ok(Tracking::Invalid),
+                Judgement::Invalid(why) => return Err(why.into()),
                 Judgement::Again => {
                     self.remove(&connection);
                     continue;
@@ -196,20 +247,24 @@ impl Tracker {
             carry(packet, connection, tracking);
             return Ok(tracking);
         }
-        Ok(Tracking::Invalid)
+        Err(Invalid::State.into())
     }
 
     #[cold]
-    fn track_error(&self, tuple: &Tuple, packet: &Packet<'_>, reader: &Reader<'_>) -> Tracking {
-        let Some((connection, direction)) = self.find(tuple, self.hash(tuple), reader) else {
-            return Tracking::Invalid;
-        };
+    fn track_error(
+        &self,
+        tuple: &Tuple,
+        packet: &Packet<'_>,
+        reader: &Reader<'_>,
+    ) -> Result<Tracking, Refused> {
+        let found = self.find(tuple, self.hash(tuple), reader);
+        let (connection, direction) = found.ok_or(Invalid::Quotation)?;
         let tracking = match direction {
             Direction::Original => Tracking::Related,
             Direction::Reply => Tracking::RelatedReply,
         };
         carry(packet, connection, tracking);
-        tracking
+        Ok(tracking)
     }
 
     /// Begins a connection, which only this packet knows of until it is confirmed.
@@ -221,16 +276,13 @@ impl Tracker {
         body: &Body<'_>,
         packet: &Packet<'_>,
         reader: &Reader<'_>,
-    ) -> Result<Tracking, DropReason> {
+    ) -> Result<Tracking, Refused> {
         let now = connection::milliseconds();
-        let Some(reply) = tuple.inverse() else {
-            return Ok(Tracking::Invalid);
-        };
-        let Ok((machine, timeout)) = Machine::begin(body, tuple, &self.settings, now) else {
-            return Ok(Tracking::Invalid);
-        };
+        let reply = tuple.inverse().ok_or(Invalid::Beginning)?;
+        let (machine, timeout) = Machine::begin(body, tuple, &self.settings, now)?;
         if !self.has_room(hash, reader) {
-            return Err(DropReason::TooManyConnections);
+            self.tell_full();
+            return Err(DropReason::TooManyConnections.into());
         }
         let hashes = [hash, self.hash(&reply)];
         let connection = Connection::new(

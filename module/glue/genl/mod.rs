@@ -16,6 +16,8 @@ mod info;
 mod message;
 mod policy;
 mod request;
+#[cfg(CONFIG_NF_CONNTRACK)]
+mod settings;
 pub(super) mod trace;
 mod transaction;
 
@@ -50,7 +52,7 @@ pub(super) enum Group {
 /// The registration of the family. While it lives, requests come in.
 pub(crate) struct Family {
     family: KBox<Opaque<bindings::genl_family>>,
-    _operations: KBox<[bindings::genl_split_ops; 9]>,
+    _operations: KBox<[bindings::genl_split_ops; 11]>,
     _groups: KBox<[bindings::genl_multicast_group; 2]>,
     _policies: Policies,
     _closing: Closing,
@@ -87,6 +89,7 @@ impl Family {
                 Command::Commit => &[attributes::COUNT],
                 Command::GetRules => &[attributes::COUNTERS, attributes::ZERO, attributes::SELECT],
                 Command::GetConnections | Command::DeleteConnections => &[attributes::FILTER],
+                Command::SetSettings => &[attributes::SETTING],
                 _ => &[],
             };
             let policy = policies.taking(&attributes::MESSAGE, takes)?;
@@ -122,6 +125,8 @@ impl Family {
             operation(Command::GetConnections)?,
             operation(Command::DeleteConnections)?,
             operation(Command::GetConnectionStats)?,
+            operation(Command::GetSettings)?,
+            operation(Command::SetSettings)?,
         ];
 
         let groups = [uapi::GROUP_RULES, uapi::GROUP_TRACE].map(|title| {
@@ -206,6 +211,10 @@ unsafe extern "C" fn answer(_skb: *mut bindings::sk_buff, info: *mut bindings::g
         Some(Command::DeleteConnections) => connections::delete(&request),
         #[cfg(CONFIG_NF_CONNTRACK)]
         Some(Command::GetConnectionStats) => connections::stats(&request),
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        Some(Command::GetSettings) => settings::get(&request),
+        #[cfg(CONFIG_NF_CONNTRACK)]
+        Some(Command::SetSettings) => settings::set(&request),
         _ => Err(Refusal::new(bindings::EOPNOTSUPP, "command is not known")),
     };
     match answered {

@@ -59,6 +59,12 @@ impl Token {
         parts
     }
 
+    /// The word without blanks at its ends.
+    pub fn trimmed(&self) -> Self {
+        let start = self.text.len() - self.text.trim_ascii_start().len();
+        self.part(start, self.text.trim_ascii_end().len().max(start))
+    }
+
     /// The pieces before and after the first separator, if there is one.
     pub fn split_once(&self, separator: u8) -> Option<(Self, Self)> {
         let at = self.text.iter().position(|byte| *byte == separator)?;

@@ -3,6 +3,7 @@
 
 mod filter;
 mod print;
+mod settings;
 
 use oxtables_engine::uapi::conntrack::{Entry, Filter, Stats};
 
@@ -38,6 +39,7 @@ pub fn conntrack(global: Global, command: Conntrack) -> Result<(), Failure> {
             forget(global, &filter).map(drop)
         }
         Conntrack::Stats => stats(global),
+        Conntrack::Settings { settings } => settings::settings(global, &settings),
     }
 }
 

@@ -164,6 +164,10 @@ test_iptables_prints_rules_about_connections_the_same() {
 		rules -$version <<-END
 			*raw
 			-A PREROUTING -p udp -j CT --notrack
+			-A PREROUTING -p tcp -j CT --zone 7
+			-A PREROUTING -j CT --zone mark
+			-A OUTPUT -p tcp -j CT --zone-orig 65535
+			-A OUTPUT -j CT --zone-reply mark
 			COMMIT
 			*filter
 			-A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What tests are made of: packets, rulesets of a few lines, and an environment that remembers.
 
-use super::conntrack::{Address, Direction, Tuple};
+use super::conntrack::{Address, Direction, Tuple, Zone};
 use super::packet::{
     parse_v4, parse_v6, Body, Connection, DeviceName, DropReason, Family, Flat, Hook, Input,
     Metadata, Status, Tracking,
@@ -129,6 +129,7 @@ fn connection(
         seconds_left: 100,
         counters: None,
         announced_by: None,
+        zone: Zone::NONE,
     }
 }
 
@@ -305,6 +306,8 @@ pub(crate) struct Seen {
     pub refused: Option<DropReason>,
     /// How often it was asked, and what it made of the packet.
     pub tracked: (u32, Tracking),
+    /// In which zone it was to look.
+    pub zone: Zone,
     /// Whether the packet was not to be tracked.
     pub untracked: bool,
     /// The mark that its connection got last.
@@ -342,6 +345,7 @@ impl Env for Seen {
             known => known,
         };
         self.tracked = (self.tracked.0 + 1, tracking);
+        self.zone = packet.zone();
         self.refused.map_or(Ok(tracking), Err)
     }
 

@@ -260,7 +260,8 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
     let packet = unsafe { Packet::new(skb) };
     #[cfg(CONFIG_NF_CONNTRACK)]
     if let Some(tracker) = ruleset.tracker_of(family).filter(|_| hook.tracks()) {
-        match tracker.defragment(&packet, family, hook, state) {
+        let by_interface = ruleset.program.has_zones(family);
+        match tracker.defragment(&packet, family, hook, state, by_interface) {
             Defragmented::Whole => (),
             Defragmented::Kept => return bindings::NF_STOLEN,
             Defragmented::Damaged => {
@@ -473,11 +474,11 @@ impl Source for Seen<'_, '_> {
         connection
     }
 
-    fn is_open(&self, flow: &Tuple) -> bool {
+    fn is_open(&self, flow: &Tuple, zone: u16) -> bool {
         #[cfg(CONFIG_NF_CONNTRACK)]
         let open = self
             .tracker
-            .is_some_and(|tracker| tracker.is_open(flow, self.reader));
+            .is_some_and(|tracker| tracker.is_open(flow, zone, self.reader));
         #[cfg(not(CONFIG_NF_CONNTRACK))]
         let open = false;
         open

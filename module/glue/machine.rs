@@ -61,6 +61,10 @@ impl Machine for Here {
                 "kernel without CONFIG_NF_CONNTRACK",
             ),
             Fact::Helper => (false, "no helper reads along in connections yet"),
+            Fact::Zones => (
+                cfg!(CONFIG_NF_CONNTRACK_ZONES),
+                "kernel without CONFIG_NF_CONNTRACK_ZONES",
+            ),
             Fact::ConnectionMark => (
                 cfg!(CONFIG_NF_CONNTRACK_MARK),
                 "kernel without CONFIG_NF_CONNTRACK_MARK",

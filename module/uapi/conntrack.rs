@@ -92,6 +92,10 @@ wire! {
         13 announced_by: Option<HelperName>,
         /// See [`Found::uses`].
         14 uses: u32,
+        /// The zone that it is in; absent where that is 0.
+        20 zone: Option<u16>,
+        /// The direction that the zone holds for, where that is but one.
+        21 zone_direction: Option<Direction>,
     }
 }
 
@@ -122,6 +126,12 @@ impl From<&Found> for Entry {
             reply_counters: counters(Direction::Reply),
             announced_by: connection.announced_by,
             uses: found.uses,
+            zone: Some(connection.zone.id).filter(|id| *id != 0),
+            zone_direction: found
+                .connection
+                .zone
+                .direction
+                .filter(|_| connection.zone.id != 0),
         }
     }
 }
@@ -140,6 +150,12 @@ wire! {
         5 mark: Option<Not<Masked>>,
         /// With this number.
         6 id: Option<u32>,
+        /// In this zone, in either direction.
+        20 zone: Option<Not<u16>>,
+        /// Of which packets that go the first one's way are in this zone.
+        21 zone_original: Option<Not<u16>>,
+        /// Of which packets that go the other way are.
+        22 zone_reply: Option<Not<u16>>,
     }
 }
 
@@ -166,6 +182,9 @@ impl Filter {
                 .mark
                 .is_some_and(|mark_| (mark_ & mask == value) != asked.not)
         };
+        let zone = |asked: &Option<Not<u16>>, id: u16| {
+            asked.is_none_or(|asked| (asked.value == id) != asked.not)
+        };
         (self.family.is_none() || connection.original.family == family)
             && self
                 .connection
@@ -174,6 +193,9 @@ impl Filter {
             && self.state.as_ref().is_none_or(state)
             && self.mark.as_ref().is_none_or(mark)
             && self.id.is_none_or(|id| id == found.id)
+            && zone(&self.zone, connection.zone.id)
+            && zone(&self.zone_original, connection.zone.of(Direction::Original))
+            && zone(&self.zone_reply, connection.zone.of(Direction::Reply))
     }
 }
 
@@ -194,6 +216,7 @@ wire! {
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_uapi_conntrack))]
 mod tests {
     use super::*;
+    use crate::engine::conntrack::Zone;
     use crate::engine::fixtures::{connection_v4, connection_v6};
     use crate::engine::packet::Status;
     use crate::engine::rules::matches::{PortRange, States};
@@ -202,9 +225,13 @@ mod tests {
     use crate::uapi::field::Field;
 
     fn found(connection: Connection) -> Found {
+        let zone = Zone {
+            id: 9,
+            direction: Some(Direction::Reply),
+        };
         Found {
             id: 7,
-            connection,
+            connection: Connection { zone, ..connection },
             state: StateName::new(b"ESTABLISHED"),
             mark: Some(0x15),
             uses: 1,
@@ -227,6 +254,7 @@ mod tests {
         assert!(entry
             .reply_counters
             .is_some_and(|counters| counters.packets == 2));
+        assert!(entry.zone == Some(9) && entry.zone_direction == Some(Direction::Reply));
         let v6 = Entry::from(&found(connection_v6()));
         assert!(v6.original.destination == IpAddr::V6((0x2001_0db8 << 96 | 2).into()));
         for entry in [entry, v6] {
@@ -263,6 +291,13 @@ mod tests {
             id: Some(id),
             ..all()
         };
+        let zone = |value, not| Some(Not { value, not });
+        let zones = |zone, zone_original, zone_reply| Filter {
+            zone,
+            zone_original,
+            zone_reply,
+            ..all()
+        };
         let family = |family| Filter {
             family: Some(family),
             ..all()
@@ -280,6 +315,12 @@ mod tests {
             (connection(port(23, 24)), false),
             (id(7), true),
             (id(8), false),
+            (zones(zone(9, false), None, None), true),
+            (zones(zone(9, true), None, None), false),
+            (zones(zone(0, false), None, None), false),
+            (zones(None, zone(9, false), None), false),
+            (zones(None, zone(0, false), zone(9, false)), true),
+            (zones(None, None, zone(0, false)), false),
             (family(Family::V4), true),
             (family(Family::V6), false),
         ] {

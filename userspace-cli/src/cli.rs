@@ -270,6 +270,15 @@ pub struct Connections {
     /// Its mark
     #[arg(short, long, value_name = "VALUE[/MASK]")]
     pub mark: Option<String>,
+    /// The zone that it is in, in either direction
+    #[arg(short = 'w', long, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// The zone of packets that go the first one's way
+    #[arg(long, value_name = "ZONE")]
+    pub zone_orig: Option<String>,
+    /// The zone of answers
+    #[arg(long, value_name = "ZONE")]
+    pub zone_reply: Option<String>,
     /// Its number, as --json tells it
     #[arg(long)]
     pub id: Option<u32>,

@@ -141,6 +141,10 @@ pub struct TrackedConnection {
     pub reply: TrackedFlow,
     /// What has become of it.
     pub status: Vec<&'static str>,
+    /// Its zone.
+    pub zone: u16,
+    /// The direction that the zone holds for, where that is but one.
+    pub zone_direction: Option<&'static str>,
     /// Its mark.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<u32>,

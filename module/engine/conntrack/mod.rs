@@ -15,9 +15,11 @@ mod settings;
 pub mod tcp;
 mod tuple;
 pub mod udp;
+mod zone;
 
 pub use settings::{OutOfRange, Setting, Settings};
 pub use tuple::{Address, Tuple};
+pub use zone::{Assignment, Zone};
 
 use super::packet::{protocol, Body};
 

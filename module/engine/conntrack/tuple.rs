@@ -147,9 +147,9 @@ impl Tuple {
         self.words() == other.words()
     }
 
-    /// Adds the flow to a hash.
+    /// Adds the flow to a hash, as one of this zone.
     #[inline]
-    pub fn add_to(&self, hash: &mut SipHash) {
+    pub fn add_to(&self, hash: &mut SipHash, zone: u16) {
         let [addresses, ids, rest @ ..] = self.words();
         hash.word(addresses);
         hash.word(ids);
@@ -158,6 +158,10 @@ impl Tuple {
             for word in rest {
                 hash.word(word);
             }
+        }
+        // As above, and so is the word that most flows do without.
+        if zone != 0 {
+            hash.word(zone.into());
         }
     }
 }
@@ -454,17 +458,20 @@ mod tests {
     #[test]
     fn all_but_the_direction_tells_flows_apart() {
         let key = [1, 2];
-        let hash = |tuple: &Tuple| {
+        let hash_in = |zone, tuple: &Tuple| {
             let mut hash = SipHash::new(key);
-            tuple.add_to(&mut hash);
+            tuple.add_to(&mut hash, zone);
             hash.finish()
         };
+        let hash = |tuple: &Tuple| hash_in(0, tuple);
         for family in Family::ALL {
             let tuple = expected(family, protocol::UDP, PORTS);
             let other_way = Tuple {
                 direction: Direction::Reply,
                 ..tuple
             };
+            assert!(hash(&tuple) != hash_in(1, &tuple));
+            assert!(hash_in(2, &tuple) != hash_in(1, &tuple));
             assert!(tuple.is_flow(&other_way) && hash(&tuple) == hash(&other_way));
             let words = match family {
                 Family::V4 => 1,

@@ -25,7 +25,7 @@ pub use tracking::{Connection, HelperName, Status, Tracked, Tracking};
 pub use transforms::{Direction, Transform, Transforms};
 
 use self::network::Header;
-use super::conntrack::Tuple;
+use super::conntrack::{Assignment, Tuple, Zone};
 use super::text::Str;
 use crate::uapi::range::Range;
 use core::net::IpAddr;
@@ -321,9 +321,9 @@ pub trait Source {
     /// The connection that the packet belongs to.
     fn connection(&self) -> Option<Connection>;
 
-    /// Whether there is a connection that began with packets of this flow, and that is not over. One is over that is
+    /// Whether there is a connection that began with packets of this flow in this zone, and that is not over. One is over that is
     /// forgotten, and one of TCP that was reset or that both sides have closed.
-    fn is_open(&self, flow: &Tuple) -> bool;
+    fn is_open(&self, flow: &Tuple, zone: u16) -> bool;
 
     /// The mark of the connection that the packet belongs to.
     fn connection_mark(&self) -> Option<u32>;
@@ -481,7 +481,7 @@ impl Source for Flat<'_> {
         self.tracked.connection
     }
 
-    fn is_open(&self, _: &Tuple) -> bool {
+    fn is_open(&self, _: &Tuple, _: u16) -> bool {
         self.all_open
     }
 
@@ -595,6 +595,8 @@ pub struct Body<'a> {
     pub traced: bool,
     /// What the packet is to its connection, as rules and the tracker have left it.
     pub tracking: Tracking,
+    /// How a rule said in which zone it is, before its connection is looked up.
+    pub zone: Option<Assignment>,
     /// Where the transport header is; `None` when the headers before it are damaged.
     pub transport: Option<Transport>,
     /// The packet's ports, where they were asked for.
@@ -618,11 +620,18 @@ impl<'a> Body<'a> {
             mark: input.mark,
             traced: input.traced,
             tracking: input.tracking,
+            zone: None,
             input,
             fixed,
             transport,
             ports,
         }
+    }
+
+    /// The zone in which the packet's connection is looked up.
+    #[inline]
+    pub fn zone(&self) -> Zone {
+        self.zone.map_or(Zone::NONE, |zone| zone.zone(self.mark))
     }
 
     /// Whether the packet is whole and undamaged as far as its ports, so that protocol and ports can be

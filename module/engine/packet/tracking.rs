@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What connection tracking knows of a packet, and of the connection that it belongs to.
 
-use crate::engine::conntrack::{Direction, Tuple};
+use crate::engine::conntrack::{Direction, Tuple, Zone};
 use crate::engine::rules::Counters;
 use crate::engine::text::Str;
 
@@ -117,6 +117,8 @@ pub struct Connection {
     pub counters: Option<[Counters; 2]>,
     /// The helper of the connection that announced this one.
     pub announced_by: Option<HelperName>,
+    /// The zone that it is in.
+    pub zone: Zone,
 }
 
 /// What is stated of a packet's connection where nothing is tracked.

@@ -461,7 +461,14 @@ fn line<A: FromIp>(
             Action::Trace
         }
         Target::Tee(tee) => effect(rules, Effect::Tee(*tee))?,
-        Target::Ct(_) => Action::Untrack,
+        Target::Ct(ct) => match ct.zone() {
+            Some(zone) => {
+                machine.provide(Fact::Zones).map_err(refuse)?;
+                rules.zones = true;
+                Action::Zone(zone)
+            }
+            None => Action::Untrack,
+        },
         Target::SetConnmark(set_connmark) => {
             machine.provide(Fact::ConnectionMark).map_err(refuse)?;
             let index = number(rules.set_connmarks.len())?;

@@ -32,6 +32,8 @@ pub struct Shown {
     pub network: u128,
     /// Packets of its first direction.
     pub flow: Tuple,
+    /// Their zone: the same addresses in another one are another network.
+    pub zone: u16,
     /// Whether it is assured: it was counted when it began.
     pub proved: bool,
     /// How many there may be of the network.
@@ -41,6 +43,7 @@ pub struct Shown {
 /// The flow of a connection in its first direction, and when it was seen.
 struct Flow {
     tuple: Tuple,
+    zone: u16,
     since: Moment,
 }
 
@@ -48,6 +51,7 @@ struct Flow {
 #[derive(Default)]
 struct Network {
     address: u128,
+    zone: u16,
     /// How many flows are in the two chains.
     count: u32,
     /// Those that the tracker was asked about last.
@@ -98,6 +102,10 @@ impl Network {
         }
     }
 
+    fn is(&self, address: u128, zone: u16) -> bool {
+        self.address == address && self.zone == zone
+    }
+
     fn has(&mut self, flow: &Tuple) -> bool {
         let mut chains = [&mut self.asked, &mut self.unasked].into_iter();
         chains.any(|chain| chain.find(|known| known.tuple.is_flow(flow)).is_some())
@@ -146,19 +154,19 @@ impl Counts {
         shown: &Shown,
         moment: Moment,
         random: impl Fn() -> u32,
-        is_open: impl Fn(&Tuple) -> bool,
+        is_open: impl Fn(&Tuple, u16) -> bool,
     ) -> Option<u32> {
-        let address = shown.network;
+        let (address, zone) = (shown.network, shown.zone);
         let is_over = |known: &Flow| {
             let at_once = known.since.processor == moment.processor;
             let age = moment.now.saturating_sub(known.since.now);
-            (at_once || age >= Self::CONFIRMED_AFTER) && !is_open(&known.tuple)
+            (at_once || age >= Self::CONFIRMED_AFTER) && !is_open(&known.tuple, known.zone)
         };
         let words = [(address >> 64) as u64, address as u64];
         let place = self.networks.place(words, random);
         let (known, over) = self.networks.with(place, |chain| {
             let mut over = Chain::default();
-            let network = chain.find(|network| network.address == address);
+            let network = chain.find(|network| network.is(address, zone));
             let known = network.and_then(|network| {
                 network.look(shown.limit, moment.now, &mut over, &is_over);
                 let counted = network.count != 0 && (shown.proved || network.has(&shown.flow));
@@ -172,11 +180,13 @@ impl Counts {
         }
         let flow = Flow {
             tuple: shown.flow,
+            zone,
             since: moment,
         };
         let flow = Node::new(flow, GFP_ATOMIC).ok()?;
         let network = Network {
             address,
+            zone,
             ..Network::default()
         };
         let network = Node::new(network, GFP_ATOMIC).ok()?;
@@ -235,15 +245,15 @@ fn join(
     flow: KBox<Node<Flow>>,
 ) -> (u32, Unused) {
     let mut unused = Chain::default();
-    let address = network.value.address;
-    let (known, spare) = match chain.find(|known| known.address == address) {
+    let (address, zone) = (network.value.address, network.value.zone);
+    let (known, spare) = match chain.find(|known| known.is(address, zone)) {
         Some(_) => (true, Some(network)),
         None => {
             chain.push(network);
             (false, None)
         }
     };
-    let found = chain.find(|known| known.address == address);
+    let found = chain.find(|known| known.is(address, zone));
     let count = found.map_or(0, |network| {
         if known && network.has(&flow.value.tuple) {
             unused.push(flow);
@@ -292,7 +302,7 @@ mod tests {
             for id in 0..100 {
                 shown(&counts, 0, id, &(0..100));
             }
-            let is_open = |tuple: &Tuple| tuple.source_id != u16::to_be_bytes(over);
+            let is_open = |tuple: &Tuple, _| tuple.source_id != u16::to_be_bytes(over);
             let number = |id| counts.count(&connection(0, id, false), at(20), || 4, is_open);
             assert!(number(100) == Some(100));
             assert!(number(101) == Some(101));
@@ -310,6 +320,22 @@ mod tests {
     }
 
     #[test]
+    fn zones_have_networks_of_their_own() {
+        let counts = Counts::new().unwrap();
+        let number = |id, zone| {
+            let shown = Shown {
+                zone,
+                ..connection(0, id, false)
+            };
+            counts.count(&shown, at(20), || 4, |_, asked| asked != 8)
+        };
+        assert!(number(0, 0) == Some(1) && number(1, 7) == Some(1) && number(2, 7) == Some(2));
+        // None of this one is open.
+        assert!(number(0, 8) == Some(1) && number(1, 8) == Some(1));
+        assert!(number(3, 0) == Some(2));
+    }
+
+    #[test]
     fn few_are_asked_about_where_nothing_hangs_on_it() {
         let counts = Counts::new().unwrap();
         for id in 0..100 {
@@ -317,7 +343,7 @@ mod tests {
         }
         let calls = Word::new();
         let asked = |limit| {
-            let is_open = |_: &Tuple| {
+            let is_open = |_: &Tuple, _| {
                 calls.count();
                 true
             };
@@ -337,7 +363,7 @@ mod tests {
     #[test]
     fn a_connection_that_is_not_in_the_table_yet() {
         let count = |counts: &Counts, id: u16, moment| {
-            counts.count(&connection(0, id, false), moment, || 4, |_| false)
+            counts.count(&connection(0, id, false), moment, || 4, |_, _| false)
         };
         let other = Moment {
             processor: 1,
@@ -407,6 +433,7 @@ mod tests {
         Shown {
             network: network.into(),
             flow,
+            zone: 0,
             proved,
             limit: 100,
         }
@@ -423,7 +450,7 @@ mod tests {
     }
 
     fn seen(counts: &Counts, shown: &Shown, open: &Range<u16>) -> Option<u32> {
-        let is_open = |tuple: &Tuple| open.contains(&u16::from_be_bytes(tuple.source_id));
+        let is_open = |tuple: &Tuple, _| open.contains(&u16::from_be_bytes(tuple.source_id));
         counts.count(shown, at(0), || 4, is_open)
     }
 }

@@ -279,9 +279,15 @@ fn walk<A: Address>(
                 packet.body.traced = true;
                 env.set_traced();
             }
-            // A packet that this machine sent to itself stays with the connection that it has.
-            Action::Untrack => {
+            // A packet that this machine sent to itself stays with the connection that it has; and what is said
+            // first holds.
+            Action::Zone(zone) => {
                 if packet.body.tracking == Tracking::Invalid {
+                    packet.body.zone.get_or_insert(zone);
+                }
+            }
+            Action::Untrack => {
+                if packet.body.tracking == Tracking::Invalid && packet.body.zone.is_none() {
                     packet.body.tracking = Tracking::Untracked;
                     env.untrack();
                 }

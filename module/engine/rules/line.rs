@@ -11,6 +11,7 @@ use super::matches::{Outcome, PortPair, PortRange};
 use super::model::Device;
 use super::program::Rules;
 use super::targets::{Nfqueue, Reject, SetMark};
+use crate::engine::conntrack::Assignment;
 use crate::engine::packet::{DeviceName, DropReason, Packet, V6};
 use crate::uapi::field::Not;
 
@@ -165,6 +166,8 @@ pub(super) enum Action {
     Mark(SetMark),
     Trace,
     Untrack,
+    /// The packet is in a zone, if it is tracked.
+    Zone(Assignment),
     /// The index of how marks are changed.
     SetConnmark(u32),
 }

@@ -23,6 +23,8 @@ pub enum Fact {
     Ipsec,
     /// The connection that a packet belongs to.
     Tracking,
+    /// The zone of that connection.
+    Zones,
     /// Which helper announced that connection.
     Helper,
     /// The mark of that connection.

@@ -60,6 +60,8 @@ pub(super) struct Rules<A> {
     pub ask_ports: bool,
     /// Whether some line asks for connections.
     pub tracks: bool,
+    /// Whether some line says in which zone packets are.
+    pub zones: bool,
     /// Whether some line asks how much connections have transferred.
     pub counts_connections: bool,
     /// For each hook, the built-in chains in the order of their tables, and connection tracking among them.
@@ -80,6 +82,7 @@ impl<A> Rules<A> {
             trace: false,
             ask_ports: false,
             tracks: false,
+            zones: false,
             counts_connections: false,
             hooks: [const { KVec::new() }; Hook::ALL.len()],
         }
@@ -161,6 +164,15 @@ impl Program {
         match family {
             Family::V4 => self.v4.tracks,
             Family::V6 => self.v6.tracks,
+        }
+    }
+
+    /// Whether some rule for this family says in which zone packets are.
+    #[inline]
+    pub fn has_zones(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.v4.zones,
+            Family::V6 => self.v6.zones,
         }
     }
 

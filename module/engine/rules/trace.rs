@@ -105,6 +105,7 @@ pub(super) fn step<A>(rules: &Rules<A>, chain: u32, left: usize, event: Event) -
             | Action::Mark(_)
             | Action::Trace
             | Action::Untrack
+            | Action::Zone(_)
             | Action::SetConnmark(_) => (Met::Rule, Next::Continue, None),
             Action::Accept => (Met::Rule, Next::Accept, None),
             Action::Drop => (Met::Rule, Next::Drop, Some(DropReason::Rule)),

@@ -73,10 +73,11 @@ pub(super) fn add_stages<A>(
 mod tests {
     use super::*;
     use crate::alloc::KVVec;
+    use crate::engine::conntrack::{Direction, Zone};
     use crate::engine::fixtures::{flat, program, tables, with_match, Seen, TCP_V4, UDP_V6};
     use crate::engine::packet::{DropReason, Flat, Tracked, Tracking};
     use crate::engine::rules::matches::{Connmark, PortRange, State, States, Tcp};
-    use crate::engine::rules::targets::Ct;
+    use crate::engine::rules::targets::{Ct, SetMark};
     use crate::engine::rules::transaction::{apply, Own};
     use crate::engine::rules::{Masked, Op, Program, Verdict};
     use crate::uapi::field::Not;
@@ -88,7 +89,7 @@ mod tests {
     }
 
     fn no_track(item: Option<Match>) -> Rule {
-        let target = Target::Ct(Ct { notrack: true });
+        let target = Target::Ct(Ct::NOTRACK);
         match item {
             Some(item) => with_match(item, target),
             None => Rule {
@@ -134,6 +135,51 @@ mod tests {
         };
         let verdict = program.evaluate(family, &packet.at(hook), &mut seen);
         (verdict, seen)
+    }
+
+    /// What is said first of a packet holds, and nothing of one that has a connection already.
+    #[test]
+    fn a_zone_is_known_when_the_connection_is_looked_up() {
+        let zone = |id, zone_direction| Rule {
+            target: Target::Ct(Ct {
+                notrack: false,
+                zone: id,
+                zone_mark: id.is_none(),
+                zone_direction,
+            }),
+            ..Rule::default()
+        };
+        let mark = || Rule {
+            target: Target::Mark(SetMark {
+                mark: Masked {
+                    value: 9,
+                    mask: u32::MAX,
+                },
+            }),
+            ..Rule::default()
+        };
+        let in_zone = |id, direction| (Zone { id, direction }, false);
+        let reply = Some(Direction::Reply);
+        for (rules, expected) in [
+            ([zone(Some(7), None), mark()], in_zone(7, None)),
+            ([zone(Some(7), reply), mark()], in_zone(7, reply)),
+            ([zone(None, None), mark()], in_zone(9, None)),
+            ([zone(Some(7), None), zone(Some(8), None)], in_zone(7, None)),
+            ([zone(Some(7), None), no_track(None)], in_zone(7, None)),
+            ([no_track(None), zone(Some(7), None)], (Zone::NONE, true)),
+        ] {
+            let [first, second] = rules;
+            let rules = [("raw", "OUTPUT", first), ("raw", "OUTPUT", second)];
+            let program = compile(tables(Family::V4, [("raw", None)], rules))
+                .ok()
+                .unwrap();
+            assert!(program.tracks(Family::V4) && program.has_zones(Family::V4));
+            let (_, seen) = judge(&program, Family::V4, Hook::LocalOut, NEW);
+            assert!((seen.zone, seen.untracked) == expected);
+            let known = (Tracking::Established, Tracking::New);
+            let (_, seen) = judge(&program, Family::V4, Hook::LocalOut, known);
+            assert!((seen.zone, seen.untracked) == (Zone::NONE, false));
+        }
     }
 
     const DROP: Verdict = Verdict::Drop(DropReason::Rule);

@@ -9,7 +9,7 @@
 use super::super::bindings;
 use super::table::Link;
 use super::Tracker;
-use crate::engine::conntrack::{Direction, Machine, Tuple};
+use crate::engine::conntrack::{Direction, Machine, Tuple, Zone};
 use crate::engine::packet::Status;
 use crate::engine::rules::Counters;
 use core::cell::UnsafeCell;
@@ -51,11 +51,31 @@ pub(super) const INFO_MASK: usize = 7;
 const DYING: usize = 1 << 9;
 const CONFIRMED: usize = Status::CONFIRMED.0 as usize;
 
+/// The directions that the kernel's zones hold for (NF_CT_ZONE_DIR_ORIG, NF_CT_ZONE_DIR_REPL).
+#[cfg(CONFIG_NF_CONNTRACK_ZONES)]
+const ORIGINAL_ONLY: u8 = 1 << Direction::Original as u8;
+#[cfg(CONFIG_NF_CONNTRACK_ZONES)]
+const REPLY_ONLY: u8 = 1 << Direction::Reply as u8;
+
+/// A zone as the kernel has it.
+#[cfg(CONFIG_NF_CONNTRACK_ZONES)]
+fn kernels(zone: Zone) -> bindings::nf_conntrack_zone {
+    bindings::nf_conntrack_zone {
+        id: zone.id,
+        flags: 0,
+        dir: match zone.direction {
+            Some(Direction::Original) => ORIGINAL_ONLY,
+            Some(Direction::Reply) => REPLY_ONLY,
+            None => ORIGINAL_ONLY | REPLY_ONLY,
+        },
+    }
+}
+
 /// A connection.
 ///
 /// # Invariants
 ///
-/// The tuples do not change once a packet carries it. `machine` is only touched under the lock in `conn`, unless
+/// Tuples and zone do not change once a packet carries it. `machine` is only touched under the lock in `conn`, unless
 /// it never changes ([`Machine::changes`]). `tracker` is
 /// there as long as this, for it counts its connections.
 #[repr(C)]
@@ -91,6 +111,7 @@ impl Connection {
     /// sleep.
     pub(super) fn new(
         tracker: &Tracker,
+        zone: Zone,
         tuples: [Tuple; 2],
         hashes: [usize; 2],
         (machine, timeout): (Machine, u32),
@@ -105,6 +126,11 @@ impl Connection {
         unsafe { (&raw mut (*this).tracker).write(tracker) };
         // SAFETY: As above.
         unsafe { (&raw mut (*this).machine).write(UnsafeCell::new(machine)) };
+        #[cfg(CONFIG_NF_CONNTRACK_ZONES)]
+        // SAFETY: As above; it begins with its `struct nf_conn`.
+        unsafe {
+            (&raw mut (*this.cast::<bindings::nf_conn>()).zone).write(kernels(zone))
+        };
         // SAFETY: As above; all fields have a value by now.
         let connection = unsafe { &*this };
         connection.timeout().store(timeout, Relaxed);
@@ -155,6 +181,33 @@ impl Connection {
     pub(in super::super) fn tuple(&self, direction: Direction) -> &Tuple {
         // SAFETY: It is a part of the connection, and does not change by the invariants.
         unsafe { &(*self.way(direction)).tuple }
+    }
+
+    /// Whether packets of a direction are such a flow, in such a zone.
+    #[inline]
+    pub(super) fn has_flow(&self, direction: Direction, tuple: &Tuple, zone: Zone) -> bool {
+        self.tuple(direction).is_flow(tuple) && self.zone().of(direction) == zone.of(direction)
+    }
+
+    /// The zone that the connection is in.
+    #[cfg(CONFIG_NF_CONNTRACK_ZONES)]
+    #[inline]
+    pub(super) fn zone(&self) -> Zone {
+        let conn = self.conn.get();
+        // SAFETY: It is a part of the connection, and does not change after `new`.
+        let bindings::nf_conntrack_zone { id, dir, .. } = unsafe { (*conn).zone };
+        let direction = match dir {
+            ORIGINAL_ONLY => Some(Direction::Original),
+            REPLY_ONLY => Some(Direction::Reply),
+            _ => None,
+        };
+        Zone { id, direction }
+    }
+
+    /// Where the kernel has no zones no rule speaks of them.
+    #[cfg(not(CONFIG_NF_CONNTRACK_ZONES))]
+    pub(super) fn zone(&self) -> Zone {
+        Zone::NONE
     }
 
     /// When the connection is over, in jiffies; before it is confirmed, how long after that.

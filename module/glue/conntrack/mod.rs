@@ -37,7 +37,7 @@ use super::rcu::Reader;
 use super::refusal::Refusal;
 use super::skb::Packet;
 use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
-use crate::engine::conntrack::{Direction, Setting, Settings, Tuple};
+use crate::engine::conntrack::{Direction, Setting, Settings, Tuple, Zone};
 use crate::engine::packet::{Family, Hook, Status};
 use crate::engine::siphash::SipHash;
 use crate::uapi::conntrack::Stats;
@@ -129,7 +129,7 @@ impl Tracker {
         &self.count
     }
 
-    /// Puts a packet together, if it is a fragment.
+    /// Puts a packet together, if it is a fragment. With `by_interface`, of fragments that came in by the same one.
     #[inline]
     pub(super) fn defragment(
         &self,
@@ -137,30 +137,50 @@ impl Tracker {
         family: Family,
         hook: Hook,
         state: &bindings::nf_hook_state,
+        by_interface: bool,
     ) -> Defragmented {
-        self.defragmenter.defragment(packet, family, hook, state)
+        self.defragmenter
+            .defragment(packet, family, hook, state, by_interface)
     }
 
-    /// What a flow is hashed by. Nobody can make two collide who does not know the key.
+    /// What a flow of a zone is hashed by. Nobody can make two collide who does not know the key.
     #[inline]
-    fn hash(&self, tuple: &Tuple) -> usize {
+    fn hash(&self, tuple: &Tuple, zone: u16) -> usize {
         let mut hash = SipHash::new(self.key);
-        tuple.add_to(&mut hash);
+        tuple.add_to(&mut hash, zone);
         hash.finish() as usize
     }
 
-    /// The connection that a flow is of, and its direction.
+    /// The connection that a flow of packets in a zone is of, and its direction. The hash is that of the zone's first
+    /// direction.
     #[inline]
     fn find(
         &self,
         tuple: &Tuple,
+        zone: Zone,
+        hash: usize,
+        reader: &Reader<'_>,
+    ) -> Option<(ARef<Connection>, Direction)> {
+        let found = self.find_hashed(tuple, zone, hash, reader);
+        if found.is_none() && zone.is_divided() {
+            let hash = self.hash(tuple, zone.of(Direction::Reply));
+            return self.find_hashed(tuple, zone, hash, reader);
+        }
+        found
+    }
+
+    #[inline]
+    fn find_hashed(
+        &self,
+        tuple: &Tuple,
+        zone: Zone,
         hash: usize,
         reader: &Reader<'_>,
     ) -> Option<(ARef<Connection>, Direction)> {
         let link = self.table.find(hash, reader, |link| {
             // SAFETY: It is in the table.
             let (connection, direction) = unsafe { Connection::of_link(link) };
-            connection.tuple(direction).is_flow(tuple)
+            connection.has_flow(direction, tuple, zone)
                 && !connection.is_dying()
                 && connection.left() > 0
         })?;
@@ -170,12 +190,13 @@ impl Tracker {
     }
 
     /// See [`Source::is_open`](crate::engine::packet::Source::is_open).
-    pub(super) fn is_open(&self, flow: &Tuple, reader: &Reader<'_>) -> bool {
-        let link = self.table.find(self.hash(flow), reader, |link| {
+    pub(super) fn is_open(&self, flow: &Tuple, zone: u16, reader: &Reader<'_>) -> bool {
+        let link = self.table.find(self.hash(flow, zone), reader, |link| {
             // SAFETY: It is in the table.
             let (connection, direction) = unsafe { Connection::of_link(link) };
             direction == Direction::Original
                 && connection.tuple(direction).is_flow(flow)
+                && connection.zone().of(direction) == zone
                 && !connection.is_dying()
                 && connection.left() > 0
         });

@@ -7,7 +7,9 @@ use super::super::rcu::Reader;
 use super::super::skb::Packet;
 use super::connection::{self, Connection, INFO_MASK};
 use super::Tracker;
-use crate::engine::conntrack::{Direction, Invalid, Judgement, Machine, Setting, Subject, Tuple};
+use crate::engine::conntrack::{
+    Direction, Invalid, Judgement, Machine, Setting, Subject, Tuple, Zone,
+};
 use crate::engine::packet::{Body, Connection as Facts, DropReason, Status, Tracking};
 use crate::uapi::conntrack::{Found, StateName};
 use core::ptr::NonNull;
@@ -81,6 +83,7 @@ fn facts_of(connection: &Connection) -> Facts {
         seconds_left: connection.seconds_left(),
         counters: connection.counters(),
         announced_by: None,
+        zone: connection.zone(),
     }
 }
 
@@ -161,7 +164,7 @@ impl Tracker {
                 }
                 tracked
             }
-            Subject::Error(tuple) => self.track_error(&tuple, packet, reader),
+            Subject::Error(tuple) => self.track_error(&tuple, body.zone(), packet, reader),
             Subject::Untracked => {
                 untrack(packet);
                 Ok(Tracking::Untracked)
@@ -202,10 +205,11 @@ impl Tracker {
         packet: &Packet<'_>,
         reader: &Reader<'_>,
     ) -> Result<Tracking, Refused> {
-        let hash = self.hash(tuple);
+        let zone = body.zone();
+        let hash = self.hash(tuple, zone.of(Direction::Original));
         let now = connection::milliseconds();
         for _ in 0..ATTEMPTS {
-            let Some((connection, direction)) = self.find(tuple, hash, reader) else {
+            let Some((connection, direction)) = self.find(tuple, zone, hash, reader) else {
                 return self.begin(tuple, hash, body, packet, reader);
             };
             let seen_reply = connection.status().has_some(Status::SEEN_REPLY);
@@ -254,10 +258,12 @@ impl Tracker {
     fn track_error(
         &self,
         tuple: &Tuple,
+        zone: Zone,
         packet: &Packet<'_>,
         reader: &Reader<'_>,
     ) -> Result<Tracking, Refused> {
-        let found = self.find(tuple, self.hash(tuple), reader);
+        let hash = self.hash(tuple, zone.of(Direction::Original));
+        let found = self.find(tuple, zone, hash, reader);
         let (connection, direction) = found.ok_or(Invalid::Quotation)?;
         let tracking = match direction {
             Direction::Original => Tracking::Related,
@@ -284,9 +290,11 @@ impl Tracker {
             self.tell_full();
             return Err(DropReason::TooManyConnections.into());
         }
-        let hashes = [hash, self.hash(&reply)];
+        let zone = body.zone();
+        let hashes = [hash, self.hash(&reply, zone.of(Direction::Reply))];
         let connection = Connection::new(
             self,
+            zone,
             [*tuple, reply],
             hashes,
             (machine, connection::jiffies(timeout)),
@@ -313,7 +321,7 @@ impl Tracker {
             let other = locked.find(connection.link(way).hash(), |link| {
                 // SAFETY: It is in the table.
                 let (other, way) = unsafe { Connection::of_link(link) };
-                other.tuple(way).is_flow(tuple)
+                other.has_flow(way, tuple, connection.zone())
             });
             if let Some(link) = other {
                 // SAFETY: As above.

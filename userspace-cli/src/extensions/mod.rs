@@ -486,7 +486,7 @@ pub static PLAIN_TARGETS: &[(&str, &str, Target)] = &[
     (
         "NOTRACK",
         "do not track the packet, as CT --notrack, and go on with the next rule",
-        Target::Ct(targets::Ct { notrack: true }),
+        Target::Ct(targets::Ct::NOTRACK),
     ),
 ];
 

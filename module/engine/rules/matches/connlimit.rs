@@ -3,7 +3,7 @@
 
 use super::{Matcher, Outcome};
 use crate::alloc::{AllocError, Arc, GFP_KERNEL};
-use crate::engine::conntrack::Tuple;
+use crate::engine::conntrack::{Direction, Tuple};
 use crate::engine::packet::{Body, DropReason, Family, Status};
 use crate::engine::rules::counts::{Counts, Moment, Shown};
 use crate::engine::rules::model::Rule;
@@ -45,9 +45,13 @@ impl Matcher for Connlimit {
     /// table.
     fn test(&self, packet: &Body<'_>) -> Outcome {
         let source = packet.source();
-        let (flow, status) = match source.connection() {
-            Some(connection) => (Some(connection.original), connection.status),
-            None => (Tuple::of(packet), Status::default()),
+        let (flow, zone, status) = match source.connection() {
+            Some(connection) => (
+                Some(connection.original),
+                connection.zone,
+                connection.status,
+            ),
+            None => (Tuple::of(packet), packet.zone(), Status::default()),
         };
         let Some(flow) = flow else {
             return Outcome::Drop(DropReason::TruncatedTransport);
@@ -60,6 +64,7 @@ impl Matcher for Connlimit {
         let shown = Shown {
             network: network(address, self.bits),
             flow,
+            zone: zone.of(Direction::Original),
             proved: status.has_some(Status::ASSURED),
             limit: self.limit.value,
         };
@@ -72,7 +77,7 @@ impl Matcher for Connlimit {
             &shown,
             moment,
             || source.random(),
-            |flow| source.is_open(flow),
+            |flow, zone| source.is_open(flow, zone),
         ) {
             Some(count) => Outcome::from((count <= self.limit.value) != self.limit.not),
             None => Outcome::Drop(DropReason::TooManyFlows),

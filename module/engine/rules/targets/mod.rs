@@ -106,7 +106,11 @@ impl Target {
 
     /// Whether the target asks for connections, so that they have to be tracked.
     pub fn tracks(&self) -> bool {
-        matches!(self, Self::SetConnmark(_))
+        match self {
+            Self::SetConnmark(_) => true,
+            Self::Ct(ct) => ct.zone().is_some(),
+            _ => false,
+        }
     }
 
     /// Whether the target can be reached from this hook; says what is wrong otherwise.

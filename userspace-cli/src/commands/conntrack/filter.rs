@@ -10,7 +10,7 @@ use oxtables_engine::uapi::field::Not;
 use super::super::Failure;
 use crate::cli::Connections;
 use crate::diagnostic::{Problem, Source, Span};
-use crate::extensions::{masked, Extension, Given, Options};
+use crate::extensions::{masked, numbers, Extension, Given, Options};
 use crate::language::lexer::{quote_if_needed, tokens, Token};
 use crate::names::Names;
 
@@ -52,6 +52,9 @@ pub fn filter(
         ("expire", Some("ctexpire"), &which.expire),
         ("state", None, &which.state),
         ("mark", None, &which.mark),
+        ("zone", None, &which.zone),
+        ("zone-orig", None, &which.zone_orig),
+        ("zone-reply", None, &which.zone_reply),
     ];
     let given: Vec<_> = given
         .into_iter()
@@ -120,6 +123,15 @@ fn build(
                 };
                 filter.state = Some(Not { value: name, not });
             }
+            ("zone" | "zone-orig" | "zone-reply", None) => {
+                let id = numbers::number(&value, u16::MAX.into(), "a zone")?;
+                let place = match *name {
+                    "zone" => &mut filter.zone,
+                    "zone-orig" => &mut filter.zone_original,
+                    _ => &mut filter.zone_reply,
+                };
+                *place = Some(Not { value: id, not });
+            }
             _ => {
                 let value = masked::masked(&value, "a mark")?;
                 filter.mark = Some(Not { value, not });
@@ -160,6 +172,9 @@ mod tests {
             status: some("assured"),
             state: some("!established"),
             mark: some("0x10/0xf0"),
+            zone: some("!7"),
+            zone_orig: some("7"),
+            zone_reply: some("0"),
             id: Some(7),
             ..Connections::default()
         };
@@ -180,6 +195,10 @@ mod tests {
             mask: 0xf0,
         };
         assert_eq!(filter.mark, Some(Not::is(mark)));
+        let zone = |value, not| Some(Not { value, not });
+        assert_eq!(filter.zone, zone(7, true));
+        assert_eq!(filter.zone_original, zone(7, false));
+        assert_eq!(filter.zone_reply, zone(0, false));
         let asked = filter.connection.unwrap();
         assert_eq!(asked.protocol, Some(Not::is(6)));
         assert!(asked.original_source.unwrap().not);

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use anstyle::{AnsiColor, Style};
 
+use oxtables_engine::engine::conntrack::Direction;
 use oxtables_engine::engine::packet::{protocol, Status};
 use oxtables_engine::uapi::conntrack::{Entry, Flow};
 use oxtables_engine::uapi::op::WireCounters;
@@ -108,8 +109,30 @@ pub fn json(entry: &Entry) -> TrackedConnection {
         reply: flow(&entry.reply, entry.reply_counters),
         status: status.map(|(name, _)| *name).collect(),
         mark: entry.mark,
+        zone: entry.zone.unwrap_or_default(),
+        zone_direction: entry.zone_direction.map(direction_name),
         helper: entry.announced_by.map(|helper| helper.to_string()),
     }
+}
+
+fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Original => "original",
+        Direction::Reply => "reply",
+    }
+}
+
+/// The zone where it holds for this direction alone, or for both (`None`).
+fn proc_zone(entry: &Entry, direction: Option<Direction>) -> String {
+    if entry.zone_direction != direction {
+        return String::new();
+    }
+    let suffix = match direction {
+        None => "",
+        Some(Direction::Original) => "-orig",
+        Some(Direction::Reply) => "-reply",
+    };
+    format!("zone{suffix}={} ", entry.zone.unwrap_or_default())
 }
 
 /// The name that a protocol has in /proc/net/nf_conntrack.
@@ -138,7 +161,12 @@ fn proc_address(address: IpAddr) -> String {
     }
 }
 
-fn proc_flow(number: u8, flow: &Flow, counters: Option<WireCounters>) -> String {
+fn proc_flow(entry: &Entry, direction: Direction) -> String {
+    let number = entry.protocol;
+    let (flow, counters) = match direction {
+        Direction::Original => (&entry.original, entry.original_counters),
+        Direction::Reply => (&entry.reply, entry.reply_counters),
+    };
     let (source, destination) = (proc_address(flow.source), proc_address(flow.destination));
     let mut text = format!("src={source} dst={destination} ");
     text += &match ids(number, flow) {
@@ -153,6 +181,7 @@ fn proc_flow(number: u8, flow: &Flow, counters: Option<WireCounters>) -> String 
         } => format!("srckey={source:#x} dstkey={destination:#x} "),
         Ids::None => String::new(),
     };
+    text += &proc_zone(entry, Some(direction));
     if let Some(WireCounters { packets, bytes }) = counters {
         text += &format!("packets={packets} bytes={bytes} ");
     }
@@ -173,19 +202,19 @@ pub fn proc_line(entry: &Entry) -> String {
     if let Some(state) = entry.state {
         let _ = write!(line, "{state} ");
     }
-    line += &proc_flow(number, &entry.original, entry.original_counters);
+    line += &proc_flow(entry, Direction::Original);
     if !has(entry, Status::SEEN_REPLY) {
         line += "[UNREPLIED] ";
     }
-    line += &proc_flow(number, &entry.reply, entry.reply_counters);
+    line += &proc_flow(entry, Direction::Reply);
     if has(entry, Status::ASSURED) {
         line += "[ASSURED] ";
     }
     if let Some(mark) = entry.mark {
         let _ = write!(line, "mark={mark} ");
     }
-    // All are in the zone that connections have where no rule gives them another.
-    let _ = writeln!(line, "zone=0 use={}", entry.uses);
+    line += &proc_zone(entry, None);
+    let _ = writeln!(line, "use={}", entry.uses);
     line
 }
 
@@ -224,6 +253,7 @@ pub fn table(entries: &[Entry]) -> String {
         ("destination", Side::Left),
         ("answers from", Side::Left),
         ("mark", Side::Right),
+        ("zone", Side::Left),
         ("", Side::Left),
     ]);
     let plain = |text: String| (text, Style::new());
@@ -237,6 +267,11 @@ pub fn table(entries: &[Entry]) -> String {
         let name = protocol_name(entry.protocol);
         let name = name.map_or_else(|| entry.protocol.to_string(), str::to_owned);
         let mark = entry.mark.filter(|mark| *mark != 0);
+        let zone = entry.zone.map_or(String::new(), |zone| zone.to_string());
+        let zone = match entry.zone_direction {
+            Some(direction) => format!("{zone} {}", direction_name(direction)),
+            None => zone,
+        };
         let (style, flag) = if !has(entry, Status::SEEN_REPLY) {
             (AnsiColor::Yellow.on_default(), "unanswered")
         } else if has(entry, Status::ASSURED) {
@@ -252,6 +287,7 @@ pub fn table(entries: &[Entry]) -> String {
             plain(destination),
             plain(answers),
             plain(mark.map_or(String::new(), |mark| format!("{mark:#x}"))),
+            plain(zone),
             (flag.to_owned(), style),
         ]);
     }
@@ -292,6 +328,8 @@ mod tests {
             reply_counters: None,
             announced_by: None,
             uses: 1,
+            zone: None,
+            zone_direction: None,
         }
     }
 
@@ -360,6 +398,27 @@ mod tests {
     }
 
     #[test]
+    fn zones_stand_where_they_hold() {
+        let line = |zone_direction| {
+            let entry = Entry {
+                zone: Some(7),
+                zone_direction,
+                ..ping_v6()
+            };
+            assert_eq!(json(&entry).zone, 7);
+            (proc_line(&entry), table(&[entry]))
+        };
+        let (both, text) = line(None);
+        assert!(both.ends_with(" zone=7 use=2\n") && text.contains("7"));
+        let (original, text) = line(Some(Direction::Original));
+        assert!(original.contains(" id=5 zone-orig=7 packets=1 ") && !original.contains(" zone="));
+        assert!(text.contains("7 original"));
+        let (reply, text) = line(Some(Direction::Reply));
+        assert!(reply.contains(" id=5 zone-reply=7 packets=0 ") && !reply.contains(" zone="));
+        assert!(text.contains("7 reply"));
+    }
+
+    #[test]
     fn tables_and_json_tell_the_same() {
         let nat = Entry {
             status: Status::DST_NAT.or(Status::SEEN_REPLY).0,
@@ -374,7 +433,7 @@ mod tests {
         assert!(lines[1].ends_with("assured"));
         assert!(lines[2].contains("198.51.100.2:22 to 192.0.2.1:1024"));
         assert!(lines[3].contains("2001:db8::2 type 128 code 0 id 5"));
-        assert!(lines[3].ends_with("0x10  unanswered"));
+        assert!(lines[3].ends_with("unanswered") && lines[3].contains("  0x10  "));
         assert_eq!(lines[4], "3 connections");
         let json = serde_json::to_value(json(&ping_v6())).unwrap();
         assert_eq!(json["protocol"], "ipv6-icmp");

@@ -50,8 +50,8 @@ impl Body<'_> {
     #[inline]
     pub fn source_address(&self) -> IpAddr {
         match self.fixed {
-            Header::V4(header) => part::<12, 4, _>(header).into(),
-            Header::V6(header) => part::<8, 16, _>(header).into(),
+            Header::V4(header) => part::<12, 4, 20>(header).into(),
+            Header::V6(header) => part::<8, 16, 40>(header).into(),
         }
     }
 
@@ -59,8 +59,8 @@ impl Body<'_> {
     #[inline]
     pub fn destination_address(&self) -> IpAddr {
         match self.fixed {
-            Header::V4(header) => part::<16, 4, _>(header).into(),
-            Header::V6(header) => part::<24, 16, _>(header).into(),
+            Header::V4(header) => part::<16, 4, 20>(header).into(),
+            Header::V6(header) => part::<24, 16, 40>(header).into(),
         }
     }
 }

@@ -72,6 +72,8 @@ test_two_networks_with_the_same_addresses() {
 			COMMIT
 		END
 	done | rules
+	# Nothing is forgotten before it is looked at, however slow the machine is.
+	fw oxtables conntrack settings udp_timeout=300 > /run/set
 	twins
 	serve server 80
 	serve server2 80
@@ -109,6 +111,7 @@ test_two_networks_with_the_same_addresses() {
 	END
 	same "2 connections forgotten" "$(connections delete -p tcp --zone 7)"
 	same 2 "$(listed -p tcp)"
+	fw oxtables conntrack settings udp_timeout=30 > /run/set
 	no_twins
 }
 

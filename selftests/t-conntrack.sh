@@ -112,6 +112,44 @@ test_this_machine_talks_to_itself() {
 	same 1 "$(counter_of ESTABLISHED)"
 }
 
+# A connection that is in use while its rules are gone for a while: its windows are elsewhere by then.
+test_tracking_pauses() {
+	local address step reply
+	load_module
+	serve server 80
+	for address in $SERVER4 $SERVER6; do
+		one_way
+		coproc TALK { client python3 -SEu -c '
+import socket, sys
+
+talk = socket.create_connection((sys.argv[1], 80))
+talk.settimeout(15)
+for line in sys.stdin:
+    for _ in range(int(line)):
+        talk.sendall(bytes(65536))
+        left = 65536
+        while left:
+            left -= len(talk.recv(left))
+    print(line, end="")
+' "$address"; }
+		for step in tracked unseen tracked; do
+			if [ $step = unseen ]; then
+				printf '*filter\n:FORWARD ACCEPT\nCOMMIT\n' | rules -4
+				printf '*filter\n:FORWARD ACCEPT\nCOMMIT\n' | rules -6
+			else
+				one_way
+			fi
+			echo 500 >&"${TALK[1]}"
+			read -r -t 60 reply <&"${TALK[0]}"
+			same 500 "$reply"
+		done
+		kill "$TALK_PID"
+		wait "$TALK_PID" || true
+	done
+	same 0 "$(counter_of INVALID -4)"
+	same 0 "$(counter_of INVALID -6)"
+}
+
 test_only_one_tracks() {
 	no_module
 	modprobe nf_conntrack

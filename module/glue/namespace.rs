@@ -17,7 +17,7 @@ use super::usage::InUse;
 use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
 #[cfg(CONFIG_NF_CONNTRACK)]
 use crate::engine::conntrack::Settings;
-use crate::engine::packet::DropReason;
+use crate::engine::packet::{DropReason, Family};
 use crate::engine::rules::{transaction, Counters, Model, Op, Policy};
 use crate::uapi::message::Select;
 use kernel::prelude::*;
@@ -231,6 +231,15 @@ impl Writer {
         let ruleset = if ruleset.tracks() {
             // SAFETY: The caller vouches for it.
             let tracker = unsafe { self.tracker(namespace) }?;
+            let tracked = |family| {
+                let before = self.ruleset.as_ref();
+                before.is_some_and(|before| before.program.tracks(family))
+            };
+            for family in Family::ALL {
+                if ruleset.program.tracks(family) && !tracked(family) {
+                    tracker.resume(family);
+                }
+            }
             ruleset.with_tracker(tracker)
         } else {
             ruleset

@@ -301,6 +301,15 @@ impl Machine {
         }
     }
 
+    /// Says that packets of the connection may have passed unseen.
+    pub fn resume(&mut self) {
+        match self {
+            Self::Tcp(connection) => connection.resume(),
+            // Nothing is remembered that goes on with each packet.
+            Self::Udp(_) | Self::Icmp | Self::Sctp(_) | Self::Gre | Self::Generic => (),
+        }
+    }
+
     /// The name of the state that the connection is in, of a protocol that has states.
     pub const fn state(&self) -> Option<&'static str> {
         match self {

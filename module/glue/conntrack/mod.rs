@@ -37,7 +37,7 @@ use super::rcu::Reader;
 use super::refusal::Refusal;
 use super::skb::Packet;
 use crate::alloc::{AllocError, Arc, KVVec, GFP_KERNEL};
-use crate::engine::conntrack::{Direction, Setting, Settings, Tuple, Zone};
+use crate::engine::conntrack::{Direction, Machine, Setting, Settings, Tuple, Zone};
 use crate::engine::packet::{Family, Hook, Status};
 use crate::engine::siphash::SipHash;
 use crate::uapi::conntrack::Stats;
@@ -308,6 +308,22 @@ impl Tracker {
             let room = found.len().saturating_add(more);
             found.clear();
             found.reserve(room.saturating_add(room / 8), GFP_KERNEL)?;
+        }
+    }
+
+    /// Goes on tracking packets of a family after some may have passed unseen. None of them is tracked yet. May sleep.
+    pub(super) fn resume(&self, family: Family) {
+        for part in 0..PARTS {
+            self.table.lock(part, part).each(|link| {
+                // SAFETY: It is in the table.
+                let (connection, direction) = unsafe { Connection::of_link(link) };
+                let tuple = connection.tuple(direction);
+                if direction == Direction::Original && tuple.family == family as u16 {
+                    connection.with_machine(Machine::resume);
+                }
+            });
+            // SAFETY: Nothing is locked.
+            unsafe { bindings::shim_cond_resched() };
         }
     }
 

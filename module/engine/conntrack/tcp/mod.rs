@@ -55,6 +55,8 @@ pub struct Connection {
     state: State,
     /// Whether it was open before it was seen, so that its windows are not known for sure.
     picked_up: bool,
+    /// Whether segments have passed unseen since the last one, so that the next one tells where both sides are.
+    stale: bool,
     /// Whether SYNs have crossed, so that both sides answer.
     crossed: bool,
 }
@@ -82,6 +84,7 @@ impl Connection {
             retransmissions: 0,
             state,
             picked_up: segment.ack.is_some(),
+            stale: false,
             crossed: false,
         };
         Ok((connection, connection.timeout(settings)))
@@ -100,6 +103,15 @@ impl Connection {
         }
         self.state = State::Close;
         Some(settings.get(Setting::TcpTimeoutClose))
+    }
+
+    /// Says that segments may have passed unseen. What was agreed on with the SYNs still holds, and where there was no
+    /// answer yet, nothing else is known.
+    pub fn resume(&mut self) {
+        if !matches!(self.state, State::SynSent | State::SynSent2) {
+            self.picked_up = true;
+            self.stale = true;
+        }
     }
 
     /// Judges a segment that is not the first.
@@ -165,6 +177,10 @@ impl Connection {
         let Some(ack) = self.sides.acknowledgement(direction, segment) else {
             return Judgement::Invalid(Invalid::Flags);
         };
+        if self.stale {
+            self.stale = false;
+            self.sides.pick_up_again(direction, segment, ack);
+        }
         match self.sides.fit(direction, segment, ack) {
             Fit::In => {
                 let was_heard = self.sides.reply.is_heard();
@@ -389,6 +405,8 @@ impl Connection {
                 Reset::Exact
             }
             (State::SynSent, Direction::Reply, _) => Reset::Outside,
+            // Nobody can say where its number is.
+            _ if self.stale => Reset::Inside,
             _ => self.sides.reset(direction, segment),
         };
         match reset {

@@ -155,6 +155,53 @@ mod tests {
     }
 
     #[test]
+    fn segments_that_passed_unseen() {
+        const FAR: u32 = 100 << 20;
+        for (first, other) in [(Original, Reply), (Reply, Original)] {
+            let begun = || Talk::reached(State::Established, Original);
+            let (mut unaware, mut talk) = (begun(), begun());
+            talk.connection.resume();
+            let numbers = |direction| match direction {
+                Original => (A + FAR, B + 2 * FAR),
+                Reply => (B + 2 * FAR, A + FAR),
+            };
+            let ((begin, ack), (answer, _)) = (numbers(first), numbers(other));
+            let data = segment(Ack, begin, 1000, ack);
+            assert!(matches!(unaware.show(first, data), Judgement::Invalid(_)));
+            // A reset proves nothing now, and ends nothing.
+            let reset = segment(Rst, begin, 0, None);
+            assert!(timeout(talk.show(first, reset)) == Some(300));
+            assert!(timeout(talk.show(first, data)) == Some(300));
+            let (end, acknowledged) = (answer + 500, begin + 1000);
+            assert!(timeout(talk.show(other, segment(Ack, answer, 500, acknowledged))).is_some());
+            let acknowledgement = segment(Ack, acknowledged, 0, end);
+            assert!(timeout(talk.show(first, acknowledgement)) == Some(5 * DAYS));
+            // And it comes to its end as any other.
+            for (direction, kind, begin, ack, state) in [
+                (other, Fin, end, acknowledged, State::FinWait),
+                (first, Ack, acknowledged, end + 1, State::CloseWait),
+                (first, Fin, acknowledged, end + 1, State::LastAck),
+                (other, Ack, end + 1, acknowledged + 1, State::TimeWait),
+            ] {
+                let judgement = talk.show(direction, segment(kind, begin, 0, ack));
+                assert!(timeout(judgement).is_some() && talk.connection.state() == state);
+            }
+        }
+        // One that began just before, and is answered.
+        let mut talk = Talk::opened();
+        talk.connection.resume();
+        assert!(timeout(talk.say(Reply, SynAck, 0)) == Some(60));
+        talk.connection.resume();
+        assert!(timeout(talk.say(Original, Ack, 0)) == Some(300));
+        assert!(timeout(talk.say(Reply, Ack, 0)) == Some(5 * DAYS));
+        // One whose end is all that is seen of it.
+        talk.connection.resume();
+        let fin = segment(Fin, A + FAR, 0, B + FAR);
+        assert!(timeout(talk.show(Original, fin)) == Some(120));
+        assert!(talk.connection.state() == State::FinWait);
+    }
+
+    #[test]
     fn both_sides_open_at_once() {
         let mut talk = Talk::opened();
         for (direction, kind, state) in [

@@ -251,6 +251,28 @@ impl Sides {
         Self { original, reply }
     }
 
+    /// Takes a segment for the beginning, since others have passed unseen. What was said for good stays: with SYNs, and
+    /// with a FIN.
+    #[cold]
+    pub(super) fn pick_up_again(
+        &mut self,
+        direction: Direction,
+        segment: &Segment,
+        ack: Acknowledgement,
+    ) {
+        let (sender, receiver) = self.of_mut(direction);
+        let anew = |before: &Side, side: Side| Side {
+            scale: before.scale,
+            sack_permitted: before.sack_permitted,
+            finished: before.finished,
+            ..side
+        };
+        let Self { original, reply } = Self::picked_up(segment, ack);
+        *sender = anew(sender, original);
+        sender.unacknowledged = segment.end != segment.begin;
+        *receiver = anew(receiver, reply);
+    }
+
     /// The sender and the receiver of what goes this way.
     #[inline]
     pub(super) const fn of(&self, direction: Direction) -> (&Side, &Side) {

@@ -306,6 +306,11 @@ struct kmem_cache *shim_cache_create(unsigned int size, unsigned int align)
 	return kmem_cache_create("oxtables_connection", size, align, 0, NULL);
 }
 
+bool shim_is_vrf(const struct net_device *dev)
+{
+	return netif_is_l3_master(dev);
+}
+
 void *shim_cache_alloc(struct kmem_cache *cache)
 {
 	return kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_ZERO);
@@ -356,6 +361,11 @@ void shim_conntrack_put(struct nf_conntrack *conntrack)
 void shim_skb_set_nfct(struct sk_buff *skb, unsigned long nfct)
 {
 	skb_set_nfct(skb, nfct);
+}
+
+void shim_skb_reset_nfct(struct sk_buff *skb)
+{
+	nf_reset_ct(skb);
 }
 
 bool shim_skb_nodefrag(const struct sk_buff *skb)

@@ -101,6 +101,7 @@ struct xfrm_state *shim_dst_xfrm(const struct dst_entry *dst);
 struct dst_entry *shim_xfrm_dst_child(const struct dst_entry *dst);
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 struct kmem_cache *shim_cache_create(unsigned int size, unsigned int align);
+bool shim_is_vrf(const struct net_device *dev);
 void *shim_cache_alloc(struct kmem_cache *cache);
 void shim_cache_free(struct kmem_cache *cache, void *object);
 void shim_free_rcu(void *object, struct shim_reclaim *reclaim);
@@ -110,6 +111,7 @@ void shim_conntrack_get(struct nf_conntrack *conntrack);
 bool shim_conntrack_try_get(struct nf_conntrack *conntrack);
 void shim_conntrack_put(struct nf_conntrack *conntrack);
 void shim_skb_set_nfct(struct sk_buff *skb, unsigned long nfct);
+void shim_skb_reset_nfct(struct sk_buff *skb);
 bool shim_skb_nodefrag(const struct sk_buff *skb);
 bool shim_nf_bridge_in_prerouting(const struct sk_buff *skb);
 int shim_ip_defrag(struct net *net, struct sk_buff *skb, u32 user);

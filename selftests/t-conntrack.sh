@@ -211,12 +211,89 @@ test_unloaded_while_packets_wait() {
 	done
 }
 
-# Many connections: the table grows, and the namespace that has them ends.
-test_namespace_ends_with_connections() {
-	local mac
+# Answers to a ping, and an error, lie in sockets that nobody reads, longer than the module may stay.
+test_unloaded_while_sockets_are_not_read() {
+	local began family ready
+	load_module
+	for family in ipv4 ipv6; do
+		printf 'family %s\n*filter\n-A INPUT -m conntrack --ctstate NEW\nCOMMIT\n' $family
+	done | rules
+	fw sysctl -q -w net.ipv4.ping_group_range='0 0'
+	coproc SOCKETS { fw python3 -SEu -c '
+import socket, sys, time
+
+addresses = ((socket.AF_INET, sys.argv[1], socket.IPPROTO_ICMP, b"\x08"),
+             (socket.AF_INET6, sys.argv[2], socket.IPPROTO_ICMPV6, b"\x80"))
+sockets = []
+for family, address, icmp, kind in addresses:
+    ping = socket.socket(family, socket.SOCK_DGRAM, icmp)
+    ping.sendto(kind + bytes(7), (address, 0))
+    talk = socket.socket(family, socket.SOCK_DGRAM)
+    level, recverr = (socket.SOL_IP, 11) if family == socket.AF_INET else (socket.IPPROTO_IPV6, 25)
+    talk.setsockopt(level, recverr, 1)
+    talk.sendto(b"nobody", (address, 81))
+    sockets += ping, talk
+time.sleep(2)
+print("ready")
+time.sleep(600)
+' $SERVER4 $SERVER6; }
+	read -r -t 30 ready <&"${SOCKETS[0]}"
+	same ready "$ready"
+	[ "$(fw oxtables conntrack list --proc | wc -l)" -ge 4 ]
+	began=$SECONDS
+	fw oxtables unload
+	[ $((SECONDS - began)) -lt 15 ]
+	expect_fails grep '^oxtables ' /proc/modules
+	kill "$SOCKETS_PID"
+}
+
+# Packets of a VRF pass the hooks twice: as its own, and as those of its interface. With a queue they do so on their
+# way out, too.
+test_vrf() {
+	local family pinged
 	load_module
 	topology
-	one_way
+	modprobe vrf
+	ip -n fw link add red type vrf table 10
+	ip -n fw link set red up
+	ip -n fw link set lan0 vrf red
+	ip -n fw link set wan0 vrf red
+	# Addresses of IPv6 go when an interface changes its VRF.
+	ip -n fw address add $LAN6/64 dev lan0 nodad
+	ip -n fw address add $WAN6/64 dev wan0 nodad
+	for family in ipv4 ipv6; do
+		cat <<-END
+			family $family
+			*filter
+			-A INPUT -i lan0 -m conntrack --ctstate NEW
+			-A FORWARD -m conntrack --ctstate NEW
+			-A FORWARD -m conntrack --ctstate ESTABLISHED -m connbytes --connbytes 0 --connbytes-dir both --connbytes-mode packets
+			-A OUTPUT -o wan0 -m conntrack --ctstate NEW
+			COMMIT
+		END
+	done | rules
+	for pinged in 1 2; do
+		fw oxtables conntrack flush
+		expect_reach client icmp $SERVER4
+		expect_reach client icmp $SERVER6
+		same $pinged "$(counter_of "FORWARD -m conntrack --ctstate NEW" -4)"
+		same $pinged "$(counter_of "FORWARD -m conntrack --ctstate NEW" -6)"
+		fw ping -q -c 1 -W 5 -I red $SERVER4
+		fw ping -q -c 1 -W 5 -I red $SERVER6
+		expect_reach client icmp $LAN4
+		expect_reach client icmp $LAN6
+		# One each, of a packet each way.
+		same 3 "$(fw oxtables conntrack list --proc -p icmp | wc -l)"
+		same 3 "$(fw oxtables conntrack list --proc -p ipv6-icmp | wc -l)"
+		expect_fails grep -v 'packets=1 .*packets=1 ' <(fw oxtables conntrack list --proc)
+		fw tc qdisc replace dev red root pfifo
+	done
+	topology
+}
+
+# flood: 10,000 packets to the server, each of another flow, which nobody answers.
+flood() {
+	local mac
 	mac=$(fw cat /sys/class/net/lan0/address)
 	modprobe pktgen
 	# Nobody answers them.
@@ -236,10 +313,35 @@ test_namespace_ends_with_connections() {
 		echo start > pgctrl
 		echo rem_device_all > kpktgend_0
 	END
+}
+
+# Many connections: the table grows, and the namespace that has them ends.
+test_namespace_ends_with_connections() {
+	load_module
+	topology
+	one_way
+	flood
 	[ "$(counter_of NEW -4)" -gt 9000 ]
 	expect_reach client icmp $SERVER4
 	topology_down
 	no_module
+	topology
+}
+
+# connections: how many there are.
+connections() { fw oxtables --json conntrack stats | sed -n 's/.*"count": \([0-9]*\).*/\1/p'; }
+
+few_connections() { [ "$(connections)" -lt 100 ]; }
+
+test_a_flood_is_forgotten_in_a_minute() {
+	load_module
+	topology
+	one_way
+	flood
+	[ "$(connections)" -gt 9000 ]
+	# They live for 30 seconds.
+	wait_for 60 few_connections
+	expect_reach client icmp $SERVER4
 	topology
 }
 

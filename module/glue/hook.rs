@@ -297,14 +297,24 @@ unsafe extern "C" fn enter<const FAMILY: u8>(
 unsafe extern "C" fn confirm(
     namespace: *mut c_void,
     skb: *mut bindings::sk_buff,
-    _: *const bindings::nf_hook_state,
+    state: *const bindings::nf_hook_state,
 ) -> c_uint {
-    let Some(skb) = NonNull::new(skb) else {
+    // SAFETY: Netfilter keeps the state on the stack during the call.
+    let state = unsafe { &*state };
+    let (Some(skb), Some(hook)) = (NonNull::new(skb), Hook::from_number(state.hook)) else {
         return bindings::NF_ACCEPT;
     };
+    // SAFETY: The device that the hook is told of stays during the call.
+    if hook == Hook::PostRouting && unsafe { bindings::shim_is_vrf(state.out) } {
+        // The packet comes again, on its way out of one of the device's interfaces, and may be dropped until then.
+        return bindings::NF_ACCEPT;
+    }
     // SAFETY: The packet is this call's until it returns.
     let packet = unsafe { Packet::new(skb) };
     let Err(reason) = conntrack::confirm(&packet) else {
+        if hook == Hook::LocalIn {
+            conntrack::deliver(&packet, state.pf);
+        }
         return bindings::NF_ACCEPT;
     };
     // SAFETY: As in `enter`.

@@ -139,7 +139,14 @@ impl Packet<'_> {
         unsafe { self.field(bindings::CONST_SKB_NFCT) }
     }
 
-    /// Says which connection the packet carries; what it carried before is nobody's business here.
+    /// Takes the connection from the packet, with the packet's reference to it.
+    #[inline]
+    pub(super) fn reset_connection(&self) {
+        // SAFETY: The buffer is valid by the invariants, and what it carries is the owner's.
+        unsafe { bindings::shim_skb_reset_nfct(self.as_ptr()) };
+    }
+
+    /// Says which connection the packet carries, which carries none so far.
     #[inline]
     pub(super) fn set_connection(&self, connection: usize) {
         // SAFETY: The buffer is valid by the invariants, and what it carries is the owner's.

@@ -24,7 +24,7 @@ mod worker;
 
 pub(super) use connection::Connection;
 pub(super) use defragment::Defragmented;
-pub(super) use packets::{confirm, facts, found, tracking, untrack};
+pub(super) use packets::{confirm, deliver, facts, found, tracking, untrack};
 #[cfg(CONFIG_NF_CONNTRACK_MARK)]
 pub(super) use packets::{mark, set_mark};
 pub(crate) use provider::Provider;

@@ -10,9 +10,10 @@ use super::Tracker;
 use crate::engine::conntrack::{
     Direction, Invalid, Judgement, Machine, Setting, Subject, Tuple, Zone,
 };
-use crate::engine::packet::{Body, Connection as Facts, DropReason, Status, Tracking};
+use crate::engine::packet::{
+    extension, protocol, Body, Connection as Facts, DropReason, Family, Status, Tracking,
+};
 use crate::uapi::conntrack::{Found, StateName};
-use core::ptr::NonNull;
 use kernel::sync::aref::ARef;
 #[cfg(CONFIG_NF_CONNTRACK_MARK)]
 use kernel::sync::atomic::ordering::Relaxed;
@@ -388,7 +389,7 @@ fn confirm_new(packet: &Packet<'_>, connection: &Connection) -> Result<(), DropR
             return Err(DropReason::ConnectionClash);
         };
         let counted = connection.counters().is_some();
-        drop(take(packet));
+        packet.reset_connection();
         carry(packet, other, tracking);
         if counted {
             count_packet(packet);
@@ -398,13 +399,22 @@ fn confirm_new(packet: &Packet<'_>, connection: &Connection) -> Result<(), DropR
     Err(DropReason::ConnectionClash)
 }
 
-/// Takes the connection from a packet.
-fn take(packet: &Packet<'_>) -> Option<ARef<Connection>> {
-    let (connection, _) = carried(packet)?;
-    let connection = NonNull::from(connection);
-    packet.set_connection(0);
-    // SAFETY: The packet had a reference, of which it knows nothing any more.
-    Some(unsafe { ARef::from_raw(connection) })
+/// A packet goes to this machine itself, where nobody asks for its connection any more. The kernel takes it from what
+/// lies in the queue of a socket for as long as nobody reads it, but not from what ping sockets and the error queues of
+/// others get: ICMP. It would keep its connection, and the module, from ending.
+#[inline]
+pub(in super::super) fn deliver(packet: &Packet<'_>, family: u8) {
+    let linear = packet.linear();
+    let is_icmp = if family == Family::V4 as u8 {
+        linear.get(9) == Some(&protocol::ICMP)
+    } else {
+        // Extension headers may hide one.
+        let next = linear.get(6).copied().unwrap_or(extension::NONE);
+        next == protocol::ICMPV6 || extension::is_passed(next)
+    };
+    if is_icmp {
+        packet.reset_connection();
+    }
 }
 
 /// A packet was made because of another one: it is related to the connection of that, and goes the other way.

@@ -12,13 +12,17 @@ use kernel::sync::atomic::ordering::{Acquire, Relaxed, Release};
 use kernel::sync::atomic::Atomic;
 use kernel::types::Opaque;
 
-/// In how many runs all of the table is looked at, one a second.
+/// In how many runs all of the table is looked at, one a second where time suffices.
 const RUNS: usize = 8;
 
 /// How many buckets are looked at without letting others have the CPU.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
 
-/// A task that runs every second, and sooner when the table has become too small.
+/// For how long a run looks for connections that are over, in nanoseconds. What it does not come to is left to the
+/// next, which follows at once.
+const TIME: i64 = 10_000_000;
+
+/// A task that runs every second, and sooner when the table has become too small or the time too short.
 pub(super) struct Worker {
     work: KBox<Opaque<bindings::shim_work>>,
     /// The bucket that is looked at next.
@@ -53,13 +57,13 @@ impl Worker {
         // SAFETY: The place is on the heap, and nobody uses it yet.
         unsafe { bindings::shim_work_init(self.work.get(), Some(run), tracker) };
         self.started.store(true, Relaxed);
-        self.again();
+        self.again(bindings::CONST_HZ as usize);
     }
 
-    /// Comes again in a second, or sooner if it was asked to meanwhile.
-    fn again(&self) {
+    /// Comes again after so many jiffies, or sooner if it was asked to meanwhile.
+    fn again(&self, jiffies: usize) {
         // SAFETY: `start` has made it work.
-        unsafe { bindings::shim_work_queue(self.work.get(), bindings::CONST_HZ as usize) };
+        unsafe { bindings::shim_work_queue(self.work.get(), jiffies) };
     }
 
     /// Comes soon if there are far more connections than the table is made for. Does not sleep.
@@ -92,8 +96,17 @@ unsafe extern "C" fn run(tracker: *mut kernel::ffi::c_void) {
     let worker = &tracker.worker;
     worker.asked.store(false, Release);
     fit(tracker);
-    collect(tracker);
-    worker.again();
+    worker.again(match collect(tracker) {
+        Looked::AtAll => bindings::CONST_HZ as usize,
+        Looked::AtSome => 1,
+    });
+}
+
+/// How much of its part a run has looked at.
+enum Looked {
+    AtAll,
+    /// The time was over before.
+    AtSome,
 }
 
 /// Gives the table the size it needs: as many buckets as it has links, two for a connection, and fewer when it needs an
@@ -111,7 +124,10 @@ fn fit(tracker: &Tracker) {
 }
 
 /// Removes what is over, from one part of the table.
-fn collect(tracker: &Tracker) {
+fn collect(tracker: &Tracker) -> Looked {
+    // SAFETY: The function may be called in any context of a system that is not suspended.
+    let clock = || unsafe { bindings::ktime_get() };
+    let begun = clock();
     let buckets = rcu::read(|reader| tracker.table.buckets(reader));
     let begin = tracker.worker.place.load(Relaxed) & (buckets - 1);
     let end = begin.saturating_add(buckets / RUNS).min(buckets);
@@ -132,6 +148,14 @@ fn collect(tracker: &Tracker) {
         // SAFETY: Nothing is locked.
         unsafe { bindings::shim_cond_resched() };
         index = stop;
+        if clock().wrapping_sub(begun) > TIME {
+            break;
+        }
     }
-    tracker.worker.place.store(end, Relaxed);
+    tracker.worker.place.store(index, Relaxed);
+    if index < end {
+        Looked::AtSome
+    } else {
+        Looked::AtAll
+    }
 }

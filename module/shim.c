@@ -114,6 +114,11 @@ int shim_genlmsg_multicast_netns(const struct genl_family *family, struct net *n
 	return genlmsg_multicast_netns(family, net, skb, portid, group, flags);
 }
 
+void shim_genl_set_err(const struct genl_family *family, struct net *net, unsigned int group, int error)
+{
+	genl_set_err(family, net, 0, group, error);
+}
+
 bool shim_genl_has_listeners(const struct genl_family *family, struct net *net, unsigned int group)
 {
 	return genl_has_listeners(family, net, group);
@@ -358,14 +363,14 @@ void shim_conntrack_put(struct nf_conntrack *conntrack)
 	nf_conntrack_put(conntrack);
 }
 
-void shim_skb_set_nfct(struct sk_buff *skb, unsigned long nfct)
-{
-	skb_set_nfct(skb, nfct);
-}
-
 void shim_skb_reset_nfct(struct sk_buff *skb)
 {
 	nf_reset_ct(skb);
+}
+
+void shim_skb_set_nfct(struct sk_buff *skb, unsigned long nfct)
+{
+	skb_set_nfct(skb, nfct);
 }
 
 bool shim_skb_nodefrag(const struct sk_buff *skb)

@@ -62,6 +62,7 @@ void shim_genlmsg_end(struct sk_buff *skb, void *header);
 int shim_genlmsg_unicast(struct net *net, struct sk_buff *skb, u32 portid);
 int shim_genlmsg_multicast_netns(const struct genl_family *family, struct net *net, struct sk_buff *skb,
 				 u32 portid, unsigned int group, gfp_t flags);
+void shim_genl_set_err(const struct genl_family *family, struct net *net, unsigned int group, int error);
 bool shim_genl_has_listeners(const struct genl_family *family, struct net *net, unsigned int group);
 void shim_nlmsg_free(struct sk_buff *skb);
 int shim_skb_tailroom(const struct sk_buff *skb);
@@ -110,8 +111,8 @@ u32 shim_connection_id(const struct nf_conn *conn);
 void shim_conntrack_get(struct nf_conntrack *conntrack);
 bool shim_conntrack_try_get(struct nf_conntrack *conntrack);
 void shim_conntrack_put(struct nf_conntrack *conntrack);
-void shim_skb_set_nfct(struct sk_buff *skb, unsigned long nfct);
 void shim_skb_reset_nfct(struct sk_buff *skb);
+void shim_skb_set_nfct(struct sk_buff *skb, unsigned long nfct);
 bool shim_skb_nodefrag(const struct sk_buff *skb);
 bool shim_nf_bridge_in_prerouting(const struct sk_buff *skb);
 int shim_ip_defrag(struct net *net, struct sk_buff *skb, u32 user);

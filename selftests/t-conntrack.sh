@@ -291,30 +291,6 @@ test_vrf() {
 	topology
 }
 
-# flood: 10,000 packets to the server, each of another flow, which nobody answers.
-flood() {
-	local mac
-	mac=$(fw cat /sys/class/net/lan0/address)
-	modprobe pktgen
-	# Nobody answers them.
-	server ip route add blackhole 10.1.0.0/16
-	server sysctl -q -w net.ipv4.conf.all.forwarding=0
-	fw sysctl -q -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.lan0.rp_filter=0
-	# A process in the namespace sees its interfaces.
-	client sh -e <<-END
-		cd /proc/net/pktgen
-		echo rem_device_all > kpktgend_0
-		echo add_device c0 > kpktgend_0
-		for word in 'count 10000' 'pkt_size 60' 'delay 0' 'clone_skb 0' 'dst $SERVER4' 'src_min 10.1.0.1' \
-			'src_max 10.1.255.254' 'udp_src_min 1000' 'udp_src_max 60000' 'flag IPSRC_RND' 'flag UDPSRC_RND' \
-			'dst_mac $mac'; do
-			echo "\$word" > c0
-		done
-		echo start > pgctrl
-		echo rem_device_all > kpktgend_0
-	END
-}
-
 # Many connections: the table grows, and the namespace that has them ends.
 test_namespace_ends_with_connections() {
 	load_module

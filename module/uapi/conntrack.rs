@@ -2,8 +2,8 @@
 //! Connections on netlink: what is told of one, and which are meant.
 
 use super::op::WireCounters;
-use crate::engine::conntrack::{Address, Direction, Tuple};
-use crate::engine::packet::{Connection, Family, HelperName};
+use crate::engine::conntrack::{Address, Direction, Tuple, Zone};
+use crate::engine::packet::{Connection, Family, HelperName, Status};
 use crate::engine::rules::matches::{Conntrack, Masked};
 use crate::engine::text::Str;
 use crate::uapi::field::Not;
@@ -62,6 +62,13 @@ fn address(family: Family, Address([a, b, c, d]): Address) -> IpAddr {
     }
 }
 
+fn words(address: IpAddr) -> Address {
+    match address {
+        IpAddr::V4(address) => Address::v4(address.octets()),
+        IpAddr::V6(address) => Address::v6(address.octets()),
+    }
+}
+
 wire! {
     /// What is told of a connection.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +106,11 @@ wire! {
     }
 }
 
+impl Entry {
+    /// How many bytes the attribute of a connection takes at most, with an event's number before it.
+    pub const ROOM: usize = 512;
+}
+
 impl From<&Found> for Entry {
     fn from(found: &Found) -> Self {
         let connection = &found.connection;
@@ -132,6 +144,39 @@ impl From<&Found> for Entry {
                 .zone
                 .direction
                 .filter(|_| connection.zone.id != 0),
+        }
+    }
+}
+
+impl From<&Entry> for Found {
+    fn from(entry: &Entry) -> Self {
+        let tuple = |flow: &Flow, direction| Tuple {
+            source: words(flow.source),
+            source_id: flow.source_id.to_be_bytes(),
+            family: u16::from(entry.family as u8),
+            destination: words(flow.destination),
+            destination_id: flow.destination_id.to_be_bytes(),
+            protocol: entry.protocol,
+            direction,
+        };
+        let counters = entry.original_counters.zip(entry.reply_counters);
+        Self {
+            id: entry.id,
+            connection: Connection {
+                original: tuple(&entry.original, Direction::Original),
+                reply: tuple(&entry.reply, Direction::Reply),
+                status: Status(entry.status),
+                seconds_left: entry.seconds_left,
+                counters: counters.map(|(original, reply)| [original.into(), reply.into()]),
+                announced_by: entry.announced_by,
+                zone: entry.zone.map_or(Zone::NONE, |id| Zone {
+                    id,
+                    direction: entry.zone_direction,
+                }),
+            },
+            state: entry.state,
+            mark: entry.mark,
+            uses: entry.uses,
         }
     }
 }
@@ -216,9 +261,7 @@ wire! {
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_uapi_conntrack))]
 mod tests {
     use super::*;
-    use crate::engine::conntrack::Zone;
     use crate::engine::fixtures::{connection_v4, connection_v6};
-    use crate::engine::packet::Status;
     use crate::engine::rules::matches::{PortRange, States};
     use crate::engine::rules::model::{Counters, Prefix};
     use crate::uapi::attr::{Reader, Writer};
@@ -262,6 +305,34 @@ mod tests {
             entry.put(1, &mut writer).unwrap();
             let attribute = Reader::new(writer.bytes()).next().unwrap().unwrap();
             assert!(Entry::get(&attribute).ok() == Some(entry));
+        }
+    }
+
+    #[test]
+    fn the_longest_entry_has_room() {
+        let counters = Counters {
+            packets: u64::MAX,
+            bytes: u64::MAX,
+        };
+        let connection = Connection {
+            counters: Some([counters; 2]),
+            announced_by: HelperName::new(&[b'h'; HelperName::MAX]),
+            ..connection_v6()
+        };
+        let entry = Entry::from(&Found {
+            state: StateName::new(&[b'S'; StateName::MAX]),
+            ..found(connection)
+        });
+        assert!(entry.announced_by.is_some() && entry.state.is_some());
+        let mut writer = Writer::atomic(Entry::ROOM).unwrap();
+        assert!(u64::MAX.put(1, &mut writer).is_ok() && entry.put(2, &mut writer).is_ok());
+    }
+
+    #[test]
+    fn what_was_told_is_what_was_found() {
+        for connection in [connection_v4(), connection_v6()] {
+            let found = found(connection);
+            assert!(Found::from(&Entry::from(&found)) == found);
         }
     }
 

@@ -43,6 +43,8 @@ pub const FILTER: u16 = 14;
 pub const STATS: u16 = 15;
 /// A setting of connection tracking; one attribute a setting.
 pub const SETTING: u16 = 22;
+/// The number of an event; see [`super::event`].
+pub const SERIAL: u16 = 24;
 /// The netlink port of the socket whose transaction changed the rules.
 pub const PORT: u16 = 8;
 
@@ -155,6 +157,11 @@ pub static MESSAGE: Set = Set {
             id: SETTING,
             name: "setting",
             kind: <SettingValue as Field>::KIND,
+        },
+        Spec {
+            id: SERIAL,
+            name: "serial",
+            kind: Kind::U64,
         },
     ],
 };

@@ -10,6 +10,7 @@
 
 pub mod attr;
 pub mod conntrack;
+pub mod event;
 pub mod field;
 pub mod message;
 pub mod op;
@@ -29,6 +30,8 @@ pub const VERSION: u8 = 1;
 pub const GROUP_RULES: &str = "rules";
 /// The multicast group that tells of traced packets.
 pub const GROUP_TRACE: &str = "trace";
+/// The multicast group that tells what becomes of connections.
+pub const GROUP_CONNECTIONS: &str = "connections";
 
 /// What a message asks for, or tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +63,17 @@ pub enum Command {
     GetSettings = 22,
     /// Sets some of them, all or none.
     SetSettings = 23,
+    /// Multicast: a connection is new.
+    ConnectionNew = 24,
+    /// Multicast: something about a connection changed.
+    ConnectionUpdate = 25,
+    /// Multicast: a connection is gone.
+    ConnectionDestroy = 26,
 }
 
 impl Command {
     /// The commands in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::GetInfo,
         Self::Begin,
         Self::Chunk,
@@ -78,6 +87,9 @@ impl Command {
         Self::GetConnectionStats,
         Self::GetSettings,
         Self::SetSettings,
+        Self::ConnectionNew,
+        Self::ConnectionUpdate,
+        Self::ConnectionDestroy,
     ];
 
     /// The command's name in the YNL specification.
@@ -96,6 +108,9 @@ impl Command {
             Self::GetConnectionStats => "get-connection-stats",
             Self::GetSettings => "get-settings",
             Self::SetSettings => "set-settings",
+            Self::ConnectionNew => "connection-new",
+            Self::ConnectionUpdate => "connection-update",
+            Self::ConnectionDestroy => "connection-destroy",
         }
     }
 }

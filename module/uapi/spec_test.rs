@@ -11,7 +11,7 @@ use super::message::MESSAGE;
 use super::op::{Verb, WireOp};
 use crate::engine::rules::trace::{Met, Next};
 
-use super::{Command, FAMILY, GROUP_RULES, GROUP_TRACE, VERSION};
+use super::{Command, FAMILY, GROUP_CONNECTIONS, GROUP_RULES, GROUP_TRACE, VERSION};
 
 fn spec() -> Yaml {
     let text = include_str!("oxtables.yaml");
@@ -102,7 +102,8 @@ fn operations_are_those_of_the_code() {
     let spec = spec();
     assert_eq!(spec["name"].as_str(), Some(FAMILY));
     assert_eq!(spec["version"].as_i64(), Some(VERSION.into()));
-    for (group, told) in [GROUP_RULES, GROUP_TRACE].into_iter().enumerate() {
+    let groups = [GROUP_RULES, GROUP_TRACE, GROUP_CONNECTIONS];
+    for (group, told) in groups.into_iter().enumerate() {
         let name = spec["mcast-groups"]["list"][group]["name"].as_str();
         assert_eq!(name, Some(told));
     }

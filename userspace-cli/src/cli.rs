@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use oxtables_engine::engine::packet::Family;
+use oxtables_engine::uapi::event::Event;
 
 /// A firewall in the kernel: reads, checks and changes its rules.
 ///
@@ -217,6 +218,26 @@ pub enum Conntrack {
     },
     /// Forget all connections
     Flush,
+    /// Tell what becomes of connections as it happens: which are new, change, and end
+    Watch {
+        /// Which.
+        #[command(flatten)]
+        which: Box<Connections>,
+        /// Only this of them
+        #[arg(
+            short,
+            long,
+            value_name = "EVENT[,EVENT...]",
+            value_enum,
+            value_delimiter = ','
+        )]
+        event: Vec<Happening>,
+        /// Begin lines with the time, in seconds since 1970
+        #[arg(short, long)]
+        timestamp: bool,
+    },
+    /// Show which connections transfer most, again and again on a terminal
+    Top(Box<Top>),
     /// Show how many connections there are, and how many there may be
     Stats,
     /// Show how connections are tracked, timeouts in seconds, and change it: all that is said or nothing
@@ -226,6 +247,57 @@ pub enum Conntrack {
         #[arg(value_name = "NAME[=VALUE]")]
         settings: Vec<String>,
     },
+}
+
+/// What can become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Happening {
+    /// Its first packet came through all rules
+    New,
+    /// Its state, its status or its mark changed
+    Update,
+    /// It ended, or was forgotten
+    Destroy,
+}
+
+impl Happening {
+    /// The same as the kernel has it.
+    pub const fn event(self) -> Event {
+        match self {
+            Self::New => Event::New,
+            Self::Update => Event::Update,
+            Self::Destroy => Event::Destroy,
+        }
+    }
+}
+
+/// Options of `conntrack top`.
+#[derive(Clone, Debug, Args)]
+pub struct Top {
+    /// Which.
+    #[command(flatten)]
+    pub connections: Connections,
+    /// By what of a second
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Sort::Bytes)]
+    pub sort: Sort,
+    /// How many seconds are compared
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub interval: u16,
+    /// How many connections are shown at most; as many as fit, otherwise
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub lines: Option<usize>,
+    /// Show them once, as where there is no terminal, and with --json
+    #[arg(short, long)]
+    pub once: bool,
+}
+
+/// What the busiest connections have most of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// Bytes
+    Bytes,
+    /// Packets
+    Packets,
 }
 
 /// Connections of which all holds that is asked. What is asked is negated by `!` as its first letter.

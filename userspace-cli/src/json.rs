@@ -183,6 +183,51 @@ pub struct TrackedFlow {
     pub bytes: Option<u64>,
 }
 
+/// What became of a connection.
+#[derive(Serialize)]
+pub struct ConnectionEvent {
+    /// New, update or destroy.
+    pub event: &'static str,
+    /// Its number; each is one more than that of the event before.
+    pub number: u64,
+    /// When it was read, in seconds since 1970, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<f64>,
+    /// The connection as it was then.
+    #[serde(flatten)]
+    pub connection: TrackedConnection,
+}
+
+/// Events were lost, because they came faster than they were read.
+#[derive(Serialize)]
+pub struct LostEvents {
+    /// Always true.
+    pub lost: bool,
+    /// How many.
+    pub events: u64,
+}
+
+/// The connections that transfer most.
+#[derive(Serialize)]
+pub struct Busiest {
+    /// In this time.
+    pub seconds: f64,
+    /// Connections, the busiest first.
+    pub connections: Vec<BusyConnection>,
+}
+
+/// What a connection transfers.
+#[derive(Serialize)]
+pub struct BusyConnection {
+    /// Packets both ways.
+    pub packets_per_second: f64,
+    /// Their bytes.
+    pub bytes_per_second: f64,
+    /// The connection.
+    #[serde(flatten)]
+    pub connection: TrackedConnection,
+}
+
 /// How the table of connections is.
 #[derive(Serialize)]
 pub struct ConnectionStats {

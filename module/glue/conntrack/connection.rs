@@ -12,6 +12,7 @@ use super::Tracker;
 use crate::engine::conntrack::{Direction, Machine, Tuple, Zone};
 use crate::engine::packet::Status;
 use crate::engine::rules::Counters;
+use crate::uapi::event::Event;
 use core::cell::UnsafeCell;
 use core::mem::{align_of, offset_of, size_of};
 use core::ptr::{self, NonNull};
@@ -253,16 +254,16 @@ impl Connection {
         }
     }
 
-    /// Notes that packets have gone both ways.
+    /// Notes that packets have gone both ways; whether that is news.
     #[inline]
-    pub(super) fn set_seen_reply(&self) {
-        self.set(Status::SEEN_REPLY.0 as usize);
+    pub(super) fn set_seen_reply(&self) -> bool {
+        !self.set(Status::SEEN_REPLY.0 as usize)
     }
 
-    /// Notes that the connection has proved itself.
+    /// Notes that the connection has proved itself; whether that is news.
     #[inline]
-    pub(super) fn set_assured(&self) {
-        self.set(Status::ASSURED.0 as usize);
+    pub(super) fn set_assured(&self) -> bool {
+        !self.set(Status::ASSURED.0 as usize)
     }
 
     /// Whether the connection is in the table, or was.
@@ -371,6 +372,9 @@ impl Connection {
         let settings = &self.tracker().settings;
         if let Some(seconds) = self.with_machine(|machine| machine.close(settings)) {
             self.refresh(jiffies(seconds));
+            if self.is_confirmed() {
+                self.tracker().tell(Event::Update, self);
+            }
         }
     }
 

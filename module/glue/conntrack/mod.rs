@@ -15,6 +15,7 @@
 
 mod connection;
 mod defragment;
+mod events;
 mod packets;
 mod provider;
 #[cfg(CONFIG_SYSCTL)]
@@ -41,6 +42,7 @@ use crate::engine::conntrack::{Direction, Machine, Setting, Settings, Tuple, Zon
 use crate::engine::packet::{Family, Hook, Status};
 use crate::engine::siphash::SipHash;
 use crate::uapi::conntrack::Stats;
+use crate::uapi::event::Event;
 use core::ptr::NonNull;
 use defragment::Defragmenter;
 use kernel::sync::aref::ARef;
@@ -77,6 +79,8 @@ pub(super) struct Tracker {
     settings: Arc<Settings>,
     defragmenter: Defragmenter,
     worker: Worker,
+    /// How many events there have been that someone listened to.
+    events: Atomic<u64>,
 }
 
 // SAFETY: The pointer to the namespace is only given to functions that may be called on any thread.
@@ -111,6 +115,7 @@ impl Tracker {
             settings,
             defragmenter: Defragmenter::new()?,
             worker: Worker::new()?,
+            events: Atomic::new(0),
         };
         let tracker = Arc::new(tracker, GFP_KERNEL)?;
         provider::claim()?;
@@ -207,24 +212,32 @@ impl Tracker {
         })
     }
 
-    /// Takes a connection out of the table and gives up the table's reference; `false` if somebody else did.
+    /// Takes a connection out of the table and tells of it; `false` if somebody else did.
     pub(super) fn remove(&self, connection: &Connection) -> bool {
-        if !connection.is_confirmed() {
+        let Some(connection) = self.take_out(connection) else {
             return false;
+        };
+        self.tell(Event::Destroy, &connection);
+        true
+    }
+
+    /// Takes a connection out of the table, with the table's reference, if nobody else did.
+    fn take_out(&self, connection: &Connection) -> Option<ARef<Connection>> {
+        if !connection.is_confirmed() {
+            return None;
         }
         let [there, back] = [Direction::Original, Direction::Reply].map(|way| connection.link(way));
         let locked = self.table.lock(there.hash(), back.hash());
         // Under the lock, so that nobody who has it meets a connection that is about to go.
         if connection.kill() {
-            return false;
+            return None;
         }
         locked.remove(there);
         locked.remove(back);
         drop(locked);
         // SAFETY: It was in the table, by the bit that `confirm` sets, and is not any more: only one gets here, by
         // the bit that `kill` sets. So this is the table's reference.
-        drop(unsafe { ARef::from_raw(NonNull::from(connection)) });
-        true
+        Some(unsafe { ARef::from_raw(NonNull::from(connection)) })
     }
 
     /// Makes room for a new connection where there is none: the next one in reach that never proved itself, or is over,
@@ -327,7 +340,7 @@ impl Tracker {
         }
     }
 
-    /// Takes all connections out of the table. May sleep.
+    /// Takes all connections out of the table. Tells nobody: the namespace ends, or the module goes. May sleep.
     fn clear(&self) {
         let mut index = 0;
         loop {
@@ -336,7 +349,7 @@ impl Tracker {
                     self.table.walk(index, reader, |link| {
                         // SAFETY: As in `drop_early`.
                         let (connection, _) = unsafe { Connection::of_link(link) };
-                        self.remove(connection);
+                        drop(self.take_out(connection));
                     });
                 })
             }) else {

@@ -14,6 +14,7 @@ use crate::engine::packet::{
     extension, protocol, Body, Connection as Facts, DropReason, Family, Status, Tracking,
 };
 use crate::uapi::conntrack::{Found, StateName};
+use crate::uapi::event::Event;
 use kernel::sync::aref::ARef;
 #[cfg(CONFIG_NF_CONNTRACK_MARK)]
 use kernel::sync::atomic::ordering::Relaxed;
@@ -117,6 +118,10 @@ pub(in super::super) fn set_mark(packet: &Packet<'_>, mark: u32) {
     if let Some((connection, _)) = carried(packet) {
         if connection.mark().load(Relaxed) != mark {
             connection.mark().store(mark, Relaxed);
+            // A connection that is new has its mark when it is told of.
+            if connection.is_confirmed() {
+                connection.tracker().tell(Event::Update, connection);
+            }
         }
     }
 }
@@ -219,17 +224,23 @@ impl Tracker {
             });
             match judgement {
                 Judgement::Valid {
-                    timeout, assured, ..
+                    timeout,
+                    assured,
+                    changed,
                 } => {
+                    let mut is_news = changed;
                     // What adds nothing, as a challenge to a SYN, is no answer either.
                     if let Some(seconds) = timeout {
                         connection.refresh(connection::jiffies(seconds));
                         if direction == Direction::Reply {
-                            connection.set_seen_reply();
+                            is_news |= connection.set_seen_reply();
                         }
                     }
                     if assured {
-                        connection.set_assured();
+                        is_news |= connection.set_assured();
+                    }
+                    if is_news {
+                        self.tell(Event::Update, &connection);
                     }
                 }
                 Judgement::Invalid(why) => return Err(why.into()),
@@ -308,14 +319,15 @@ impl Tracker {
         Ok(Tracking::New)
     }
 
-    /// Puts a connection into the table, if no other one is there of its flow: which one, otherwise.
-    fn insert(&self, connection: &ARef<Connection>) -> Result<(), Option<ARef<Connection>>> {
+    /// Puts a connection into the table, if no other one is there of its flow: which one, otherwise. Whether it was not
+    /// there itself.
+    fn insert(&self, connection: &ARef<Connection>) -> Result<bool, Option<ARef<Connection>>> {
         let ways = [Direction::Original, Direction::Reply];
         let [there, back] = ways.map(|way| connection.link(way));
         let locked = self.table.lock(there.hash(), back.hash());
         // A copy of the packet was quicker, one that a bridge made for another port.
         if connection.is_confirmed() {
-            return Ok(());
+            return Ok(false);
         }
         for way in ways {
             let tuple = connection.tuple(way);
@@ -338,7 +350,7 @@ impl Tracker {
             // SAFETY: As above; it was in no table, since only one packet carries a connection that is not confirmed.
             unsafe { locked.insert(connection.link(way)) };
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -365,8 +377,11 @@ fn confirm_new(packet: &Packet<'_>, connection: &Connection) -> Result<(), DropR
     let connection = connection.hold().ok_or(DropReason::ConnectionClash)?;
     for _ in 0..ATTEMPTS {
         let other = match tracker.insert(&connection) {
-            Ok(()) => {
-                tracker.worker.check(tracker.count());
+            Ok(is_news) => {
+                if is_news {
+                    tracker.tell(Event::New, &connection);
+                    tracker.worker.check(tracker.count());
+                }
                 return Ok(());
             }
             Err(other) => other.ok_or(DropReason::ConnectionClash)?,
@@ -383,7 +398,9 @@ fn confirm_new(packet: &Packet<'_>, connection: &Connection) -> Result<(), DropR
         let tracking = if other.tuple(Direction::Original).is_flow(tuple) {
             Tracking::New
         } else if other.tuple(Direction::Reply).is_flow(tuple) {
-            other.set_seen_reply();
+            if other.set_seen_reply() {
+                tracker.tell(Event::Update, &other);
+            }
             Tracking::EstablishedReply
         } else {
             return Err(DropReason::ConnectionClash);

@@ -12,6 +12,8 @@ mod closing;
 #[cfg(CONFIG_NF_CONNTRACK)]
 mod connections;
 mod dump;
+#[cfg(CONFIG_NF_CONNTRACK)]
+pub(super) mod events;
 mod info;
 mod message;
 mod policy;
@@ -22,6 +24,7 @@ pub(super) mod trace;
 mod transaction;
 
 use super::bindings;
+use super::rcu;
 use super::refusal::Refusal;
 use crate::alloc::{AllocError, KBox, GFP_KERNEL};
 use crate::uapi::{self, message as attributes, Command};
@@ -47,13 +50,16 @@ pub(super) enum Group {
     Rules = 0,
     /// Those who want to hear of traced packets.
     Trace = 1,
+    /// Those who want to hear what becomes of connections.
+    #[cfg_attr(not(CONFIG_NF_CONNTRACK), expect(dead_code))]
+    Connections = 2,
 }
 
 /// The registration of the family. While it lives, requests come in.
 pub(crate) struct Family {
     family: KBox<Opaque<bindings::genl_family>>,
     _operations: KBox<[bindings::genl_split_ops; 11]>,
-    _groups: KBox<[bindings::genl_multicast_group; 2]>,
+    _groups: KBox<[bindings::genl_multicast_group; 3]>,
     _policies: Policies,
     _closing: Closing,
 }
@@ -129,7 +135,12 @@ impl Family {
             operation(Command::SetSettings)?,
         ];
 
-        let groups = [uapi::GROUP_RULES, uapi::GROUP_TRACE].map(|title| {
+        let groups = [
+            uapi::GROUP_RULES,
+            uapi::GROUP_TRACE,
+            uapi::GROUP_CONNECTIONS,
+        ]
+        .map(|title| {
             let mut group = bindings::genl_multicast_group {
                 flags: bindings::CONST_GENL_MCAST_CAP_NET_ADMIN as u8,
                 ..Default::default()
@@ -173,6 +184,8 @@ impl Drop for Family {
     /// Waits for requests that are being handled, and drops all transactions. May sleep.
     fn drop(&mut self) {
         FAMILY.store(core::ptr::null_mut(), Release);
+        // Whoever tells of a connection may have found it just before.
+        rcu::synchronize();
         // SAFETY: `register` registered it. The module's use count keeps dumps from being in
         // progress.
         unsafe { bindings::genl_unregister_family(self.family.get()) };

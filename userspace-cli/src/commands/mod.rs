@@ -12,6 +12,7 @@ mod output;
 mod status;
 mod trace;
 mod unload;
+mod waiting;
 mod zero;
 
 use std::fs::File;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the module tells without being asked: that rules changed, what traced packets meet.
+//! What the module tells without being asked: that rules changed, what traced packets meet, what becomes of connections.
+
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 
 use oxtables_engine::uapi::attr::Reader;
+use oxtables_engine::uapi::conntrack::Entry;
+use oxtables_engine::uapi::event::Event;
 use oxtables_engine::uapi::field::Field;
 use oxtables_engine::uapi::message as attributes;
 use oxtables_engine::uapi::trace::Trace;
@@ -30,6 +34,17 @@ pub struct Step {
     pub trace: Trace,
 }
 
+/// What became of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What.
+    pub event: Event,
+    /// The event's number.
+    pub number: u64,
+    /// The connection as it was then.
+    pub entry: Entry,
+}
+
 /// Hears what a group of listeners is told.
 pub struct Listener {
     connection: Connection,
@@ -41,13 +56,21 @@ impl Listener {
         Self { connection }
     }
 
+    /// What is ready to be read when there is something to hear.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.connection.socket.as_fd()
+    }
+
     /// Waits for changes. `None` where some were missed.
     ///
     /// # Errors
     ///
     /// When nothing can be heard.
     pub fn changes(&mut self) -> Result<Option<Vec<Change>>, Error> {
-        self.wait(Command::RulesChanged, |bytes| {
+        self.wait(|command, bytes| {
+            if command != Command::RulesChanged as u8 {
+                return Ok(None);
+            }
             let (mut generation, mut port) = (None, 0);
             for attribute in Reader::new(bytes) {
                 let attribute = attribute?;
@@ -67,7 +90,10 @@ impl Listener {
     ///
     /// When nothing can be heard.
     pub fn steps(&mut self) -> Result<Option<Vec<Step>>, Error> {
-        self.wait(Command::Trace, |bytes| {
+        self.wait(|command, bytes| {
+            if command != Command::Trace as u8 {
+                return Ok(None);
+            }
             let (mut generation, mut trace) = (None, None);
             for attribute in Reader::new(bytes) {
                 let attribute = attribute?;
@@ -82,11 +108,38 @@ impl Listener {
         })
     }
 
-    /// Waits for messages of a command, and reads each; what `read` finds nothing in is left out.
+    /// Waits for events of connections. `None` where some were missed.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be heard.
+    pub fn events(&mut self) -> Result<Option<Vec<Told>>, Error> {
+        self.wait(|command, bytes| {
+            let mut events = Event::ALL.into_iter();
+            let Some(event) = events.find(|event| event.command() as u8 == command) else {
+                return Ok(None);
+            };
+            let (mut number, mut entry) = (None, None);
+            for attribute in Reader::new(bytes) {
+                let attribute = attribute?;
+                match attribute.id {
+                    attributes::SERIAL => number = Some(u64::get(&attribute)?),
+                    attributes::CONNECTION => entry = Some(Entry::get(&attribute)?),
+                    _ => (),
+                }
+            }
+            Ok(number.zip(entry).map(|(number, entry)| Told {
+                event,
+                number,
+                entry,
+            }))
+        })
+    }
+
+    /// Waits for messages, and reads each by its command and attributes; what `read` finds nothing in is left out.
     fn wait<T>(
         &mut self,
-        wanted: Command,
-        read: impl Fn(&[u8]) -> Result<Option<T>, Error>,
+        read: impl Fn(u8, &[u8]) -> Result<Option<T>, Error>,
     ) -> Result<Option<Vec<T>>, Error> {
         let Connection { socket, buffer, .. } = &mut self.connection;
         buffer.clear();
@@ -98,13 +151,13 @@ impl Listener {
         let mut rest = &**buffer;
         while let Some((_, received, after)) = message::split(rest) {
             rest = after;
-            match received {
-                Received::Message {
-                    command,
-                    attributes,
-                    ..
-                } if command == wanted as u8 => heard.extend(read(attributes)?),
-                _ => (),
+            if let Received::Message {
+                command,
+                attributes,
+                ..
+            } = received
+            {
+                heard.extend(read(command, attributes)?);
             }
         }
         Ok(Some(heard))

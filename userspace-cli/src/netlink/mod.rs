@@ -20,7 +20,7 @@ use oxtables_engine::uapi::field::Field;
 use oxtables_engine::uapi::message::{self as attributes, Drops, Select};
 use oxtables_engine::uapi::{self, op, Command, Writer};
 
-pub use listener::{Change, Listener, Step};
+pub use listener::{Change, Listener, Step, Told};
 use message::{Answer, Received, Refusal};
 
 /// The controller of generic netlink (GENL_ID_CTRL), and what it is asked and answers.

@@ -4,6 +4,8 @@
 mod filter;
 mod print;
 mod settings;
+mod top;
+mod watch;
 
 use oxtables_engine::uapi::conntrack::{Entry, Filter, Stats};
 
@@ -38,6 +40,12 @@ pub fn conntrack(global: Global, command: Conntrack) -> Result<(), Failure> {
             };
             forget(global, &filter).map(drop)
         }
+        Conntrack::Watch {
+            which,
+            event,
+            timestamp,
+        } => watch::watch(global, &which, &event, timestamp),
+        Conntrack::Top(which) => top::top(global, &which),
         Conntrack::Stats => stats(global),
         Conntrack::Settings { settings } => settings::settings(global, &settings),
     }

@@ -9,9 +9,10 @@ use anstyle::{AnsiColor, Style};
 use oxtables_engine::engine::conntrack::Direction;
 use oxtables_engine::engine::packet::{protocol, Status};
 use oxtables_engine::uapi::conntrack::{Entry, Flow};
+use oxtables_engine::uapi::event::Event;
 use oxtables_engine::uapi::op::WireCounters;
 
-use super::super::output::{Side, Table};
+use super::super::output::{self, Side, Table};
 use crate::json::{TrackedConnection, TrackedFlow};
 use crate::names::protocol_name;
 
@@ -101,8 +102,7 @@ pub fn json(entry: &Entry) -> TrackedConnection {
     TrackedConnection {
         id: entry.id,
         family: entry.family.name(),
-        protocol: protocol_name(entry.protocol)
-            .map_or_else(|| entry.protocol.to_string(), str::to_owned),
+        protocol: protocol_text(entry.protocol),
         state: entry.state.map(|state| state.to_string()),
         seconds: entry.seconds_left,
         original: flow(&entry.original, entry.original_counters),
@@ -218,8 +218,13 @@ pub fn proc_line(entry: &Entry) -> String {
     line
 }
 
+/// A protocol, by its name if it has one.
+pub fn protocol_text(number: u8) -> String {
+    protocol_name(number).map_or_else(|| number.to_string(), str::to_owned)
+}
+
 /// The two ends of a flow.
-fn ends(number: u8, flow: &Flow) -> [String; 2] {
+pub fn ends(number: u8, flow: &Flow) -> [String; 2] {
     let end = |address: IpAddr, port: u16| match address {
         IpAddr::V4(address) => format!("{address}:{port}"),
         IpAddr::V6(address) => format!("[{address}]:{port}"),
@@ -243,6 +248,52 @@ fn is_translated(entry: &Entry) -> bool {
     has(entry, Status::SRC_NAT.or(Status::DST_NAT))
 }
 
+/// How far the connection has come.
+fn flag(entry: &Entry) -> (&'static str, Style) {
+    if !has(entry, Status::SEEN_REPLY) {
+        ("unanswered", AnsiColor::Yellow.on_default())
+    } else if has(entry, Status::ASSURED) {
+        ("assured", AnsiColor::Green.on_default())
+    } else {
+        ("", Style::new())
+    }
+}
+
+/// What became of a connection, as a line.
+pub fn event_line(event: Event, entry: &Entry) -> String {
+    let style = match event {
+        Event::New => AnsiColor::Green.on_default(),
+        Event::Update => AnsiColor::Cyan.on_default(),
+        Event::Destroy => AnsiColor::Red.on_default(),
+    };
+    let name = output::paint(style, &format!("{:7}", event.name()));
+    let [source, destination] = ends(entry.protocol, &entry.original);
+    let protocol = protocol_text(entry.protocol);
+    let state = entry.state.map_or(String::new(), |state| state.to_string());
+    let mut line = format!("{name}  {protocol:9}  {state:11}  {source} > {destination}");
+    if is_translated(entry) {
+        line += &format!(
+            "  answers {}",
+            ends(entry.protocol, &entry.reply).join(" > ")
+        );
+    }
+    if let Some(mark) = entry.mark.filter(|mark| *mark != 0) {
+        line += &format!("  mark {mark:#x}");
+    }
+    let (flag, style) = flag(entry);
+    if !flag.is_empty() {
+        line += &format!("  {}", output::paint(style, flag));
+    }
+    if let Some((original, reply)) = entry.original_counters.zip(entry.reply_counters) {
+        let text = |counters: WireCounters| {
+            let WireCounters { packets, bytes } = counters;
+            format!("{packets} packets {bytes} bytes")
+        };
+        line += &format!("  {} > {} <", text(original), text(reply));
+    }
+    line + "\n"
+}
+
 /// Connections as a table.
 pub fn table(entries: &[Entry]) -> String {
     let mut table = Table::new(vec![
@@ -264,23 +315,15 @@ pub fn table(entries: &[Entry]) -> String {
         } else {
             String::new()
         };
-        let name = protocol_name(entry.protocol);
-        let name = name.map_or_else(|| entry.protocol.to_string(), str::to_owned);
         let mark = entry.mark.filter(|mark| *mark != 0);
         let zone = entry.zone.map_or(String::new(), |zone| zone.to_string());
         let zone = match entry.zone_direction {
             Some(direction) => format!("{zone} {}", direction_name(direction)),
             None => zone,
         };
-        let (style, flag) = if !has(entry, Status::SEEN_REPLY) {
-            (AnsiColor::Yellow.on_default(), "unanswered")
-        } else if has(entry, Status::ASSURED) {
-            (AnsiColor::Green.on_default(), "assured")
-        } else {
-            (Style::new(), "")
-        };
+        let (flag, style) = flag(entry);
         table.row(vec![
-            plain(name),
+            plain(protocol_text(entry.protocol)),
             plain(entry.state.map_or(String::new(), |state| state.to_string())),
             plain(entry.seconds_left.to_string()),
             plain(source),
@@ -299,12 +342,15 @@ pub fn table(entries: &[Entry]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod fixtures {
+    //! Connections to print.
+
     use super::*;
     use oxtables_engine::engine::packet::Family;
     use oxtables_engine::uapi::conntrack::StateName;
 
-    fn tcp() -> Entry {
+    /// One of TCP, of which nothing is counted.
+    pub fn tcp() -> Entry {
         let flow = |source: [u8; 4], source_id, destination: [u8; 4], destination_id| Flow {
             source: source.into(),
             destination: destination.into(),
@@ -333,7 +379,8 @@ mod tests {
         }
     }
 
-    fn ping_v6() -> Entry {
+    /// A ping that was not answered.
+    pub fn ping_v6() -> Entry {
         let address = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
         let flow = |from, to, kind: u8| Flow {
             source: address(from),
@@ -358,6 +405,33 @@ mod tests {
             uses: 2,
             ..tcp()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::{ping_v6, tcp};
+    use super::*;
+
+    #[test]
+    fn events_are_lines() {
+        let plain = |event, entry: &Entry| {
+            anstream::adapter::strip_str(&event_line(event, entry)).to_string()
+        };
+        assert_eq!(
+            plain(Event::Update, &tcp()),
+            "update   tcp        ESTABLISHED  192.0.2.1:1024 > 198.51.100.2:22  assured\n"
+        );
+        assert_eq!(
+            plain(Event::Destroy, &ping_v6()),
+            "destroy  ipv6-icmp               2001:db8::1 > 2001:db8::2 type 128 code 0 id 5  mark 0x10  unanswered  \
+             1 packets 104 bytes > 0 packets 0 bytes <\n"
+        );
+        let nat = Entry {
+            status: Status::DST_NAT.or(Status::SEEN_REPLY).0,
+            ..tcp()
+        };
+        assert!(plain(Event::New, &nat).contains("  answers 198.51.100.2:22 > 192.0.2.1:1024\n"));
     }
 
     #[test]

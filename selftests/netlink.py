@@ -20,8 +20,9 @@ CONTROL, GETFAMILY, GETPOLICY = 16, 3, 10
 
 GET_INFO, BEGIN, CHUNK, COMMIT, ABORT, GET_RULES, RULES_CHANGED = range(1, 8)
 GET_CONNECTIONS, DELETE_CONNECTIONS, GET_CONNECTION_STATS = range(9, 12)
+CONNECTION_NEW, CONNECTION_UPDATE, CONNECTION_DESTROY = range(24, 27)
 GENERATION, OP, COUNTERS, ZERO, SELECT, VERSION, DROPS, PORT = range(1, 9)
-COUNT = 11
+COUNT, CONNECTION = 11, 13
 REPLACE_TABLE, DELETE_TABLE, NEW_CHAIN, DELETE_CHAIN, RENAME_CHAIN, FLUSH, POLICY, APPEND, INSERT, REPLACE, DELETE = (
     range(1, 12)
 )
@@ -178,6 +179,14 @@ def mark(value, mask=0xFFFFFFFF, negate=()):
 
 def comment(remark):
     return nest(7, text(2, remark))
+
+
+# A state that `--ctstate` names, as its bit.
+NEW = 1 << 3
+
+
+def conntrack(states):
+    return nest(46, u16(2, states))
 
 
 def prefix(address, length):
@@ -392,6 +401,14 @@ def enter(namespace):
     with open(f"/run/netns/{namespace}") as file:
         if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0x40000000) != 0:
             raise OSError(ctypes.get_errno(), f"setns {namespace}")
+
+
+def new_namespace():
+    """Moves this process into a network namespace of its own."""
+    import ctypes
+
+    if ctypes.CDLL(None, use_errno=True).unshare(0x40000000) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
 
 
 def sockets_in(namespace, *ports):

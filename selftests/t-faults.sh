@@ -26,6 +26,8 @@ fail_at_each_allocation_of() {
 test_commit() { fail_at_each_allocation_of commit; }
 test_begin_and_chunk() { fail_at_each_allocation_of begin chunk; }
 test_dumps_and_info() { fail_at_each_allocation_of get-info get-rules zero; }
+test_connections_begin() { fail_at_each_allocation_of track packets; }
+test_connections_are_asked_for() { fail_at_each_allocation_of get-connections delete-connections; }
 
 if [ ! -e /proc/self/fail-nth ]; then
 	echo "ok t-faults: memory runs out # SKIP this kernel has no fault injection"

@@ -10,6 +10,7 @@ try() { load_module && "$SELFTESTS/try-state" "$@"; }
 test_rates_hold() { try rate; }
 test_processors_share() { try senders; }
 test_reload_goes_on() { try reload; }
+test_flows_are_told() { try flows; }
 test_memory_is_released() { try release; }
 
 run_tests

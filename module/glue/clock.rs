@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The time of day.
+//! The time.
 
 use super::bindings;
 use crate::engine::packet::Clock;
 
-/// The time now, and the zone that `settimeofday` told the kernel.
+/// Nanoseconds since the machine started.
+pub(super) fn monotonic() -> u64 {
+    // SAFETY: The function may be called in any context of a system that is not suspended, which
+    // filters no packets and answers no requests.
+    let now = unsafe { bindings::ktime_get() };
+    now.unsigned_abs()
+}
+
+/// The time of day now, and the zone that `settimeofday` told the kernel.
 pub(super) fn now() -> Clock {
     // SAFETY: The clock may be read in any context.
     let seconds = unsafe { bindings::ktime_get_real_seconds() };

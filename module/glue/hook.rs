@@ -507,11 +507,7 @@ impl Source for Seen<'_, '_> {
     }
 
     fn monotonic(&self) -> u64 {
-        // SAFETY: The function may be called in any context of a system that is not suspended, which
-        // filters no packets.
-        let now = unsafe { bindings::ktime_get() };
-        // Nanoseconds since the machine started.
-        now.unsigned_abs()
+        clock::monotonic()
     }
 
     fn random(&self) -> u32 {

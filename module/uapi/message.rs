@@ -3,6 +3,7 @@
 
 use super::conntrack::{Entry, Filter, Stats};
 use super::field::{Field, Kind, Set, Spec, Wire};
+use super::flow::{Flow, FlowTable};
 use super::op::WireOp;
 use super::settings::SettingValue;
 use super::trace::Trace;
@@ -41,6 +42,10 @@ pub const CONNECTION: u16 = 13;
 pub const FILTER: u16 = 14;
 /// How the table of connections is.
 pub const STATS: u16 = 15;
+/// A table of flows.
+pub const FLOW_TABLE: u16 = 16;
+/// A flow of that table; there may be many.
+pub const FLOW: u16 = 17;
 /// A setting of connection tracking; one attribute a setting.
 pub const SETTING: u16 = 22;
 /// The number of an event; see [`super::event`].
@@ -152,6 +157,16 @@ pub static MESSAGE: Set = Set {
             id: STATS,
             name: "stats",
             kind: <Stats as Field>::KIND,
+        },
+        Spec {
+            id: FLOW_TABLE,
+            name: "flow-table",
+            kind: <FlowTable as Field>::KIND,
+        },
+        Spec {
+            id: FLOW,
+            name: "flow",
+            kind: <Flow as Field>::KIND,
         },
         Spec {
             id: SETTING,

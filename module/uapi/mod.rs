@@ -12,6 +12,7 @@ pub mod attr;
 pub mod conntrack;
 pub mod event;
 pub mod field;
+pub mod flow;
 pub mod message;
 pub mod op;
 pub mod range;
@@ -59,6 +60,8 @@ pub enum Command {
     DeleteConnections = 10,
     /// Asks how the table of connections is; answered with one message.
     GetConnectionStats = 11,
+    /// Dumps the flows that hashlimits count.
+    GetFlows = 12,
     /// Asks for the settings of connection tracking; answered with one message.
     GetSettings = 22,
     /// Sets some of them, all or none.
@@ -73,7 +76,7 @@ pub enum Command {
 
 impl Command {
     /// The commands in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::GetInfo,
         Self::Begin,
         Self::Chunk,
@@ -85,6 +88,7 @@ impl Command {
         Self::GetConnections,
         Self::DeleteConnections,
         Self::GetConnectionStats,
+        Self::GetFlows,
         Self::GetSettings,
         Self::SetSettings,
         Self::ConnectionNew,
@@ -106,6 +110,7 @@ impl Command {
             Self::GetConnections => "get-connections",
             Self::DeleteConnections => "delete-connections",
             Self::GetConnectionStats => "get-connection-stats",
+            Self::GetFlows => "get-flows",
             Self::GetSettings => "get-settings",
             Self::SetSettings => "set-settings",
             Self::ConnectionNew => "connection-new",

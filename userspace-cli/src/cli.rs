@@ -161,6 +161,11 @@ pub enum Command {
     /// Show, and forget, the connections that are tracked
     #[command(subcommand)]
     Conntrack(Conntrack),
+    /// Show the flows that hashlimits count: what each may still send now, and when it is forgotten
+    Flows {
+        /// The name that rules give them (`--hashlimit-name`); all without it
+        name: Option<String>,
+    },
     /// Show the module's version, tables, hooks in use and packets dropped by reason
     Status,
     /// Empty all tables of this network namespace and remove the module from the kernel

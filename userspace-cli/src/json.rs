@@ -2,10 +2,13 @@
 //! What `--json` prints. The schema's number grows when something in it changes its meaning or goes; new
 //! members may come without that.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use oxtables_engine::engine::rules::model::{Chain, Entry, Table};
 use oxtables_engine::engine::rules::Model;
+use oxtables_engine::uapi::flow;
 
 use crate::diagnostic::Located;
 use crate::extensions::Printed;
@@ -58,6 +61,64 @@ pub struct Checked<'a> {
     pub ok: bool,
     /// What is wrong.
     pub errors: Vec<Located<'a>>,
+}
+
+/// The flows that hashlimits count.
+#[derive(Serialize)]
+pub struct Flows {
+    /// By their tables.
+    pub tables: Vec<FlowTable>,
+}
+
+/// The flows of a table.
+#[derive(Serialize)]
+pub struct FlowTable {
+    /// The family of the rules.
+    pub family: &'static str,
+    /// The name that they give it.
+    pub name: String,
+    /// What is counted: `packets` or `bytes`.
+    pub unit: &'static str,
+    /// The flows.
+    pub flows: Vec<Flow>,
+}
+
+/// A flow. What does not tell it from others is zero.
+#[derive(Serialize)]
+pub struct Flow {
+    /// The source address, or its beginning.
+    pub source: IpAddr,
+    /// The source port.
+    pub source_port: u16,
+    /// The destination address, or its beginning.
+    pub destination: IpAddr,
+    /// The destination port.
+    pub destination_port: u16,
+    /// How many of its unit may still come now.
+    pub left: u64,
+    /// In how many milliseconds it is forgotten, if no packet comes.
+    pub expires: u64,
+}
+
+impl Flow {
+    /// What flows are sorted by.
+    pub fn order(&self) -> (IpAddr, IpAddr, u16, u16) {
+        let ports = (self.source_port, self.destination_port);
+        (self.source, self.destination, ports.0, ports.1)
+    }
+}
+
+impl From<flow::Flow> for Flow {
+    fn from(flow: flow::Flow) -> Self {
+        Self {
+            source: flow.source,
+            source_port: flow.source_port,
+            destination: flow.destination,
+            destination_port: flow.destination_port,
+            left: flow.left,
+            expires: flow.expires,
+        }
+    }
 }
 
 /// What the module says of itself.

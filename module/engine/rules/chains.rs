@@ -9,6 +9,7 @@ use super::memory::Word;
 use crate::alloc::{AllocError, Flags, KBox, KVVec, GFP_KERNEL};
 use crate::engine::siphash::SipHash;
 use crate::sync::PacketLock;
+use core::iter::successors;
 
 /// A value, and the next one of its chain.
 pub struct Node<T> {
@@ -39,6 +40,12 @@ impl<T> Default for Chain<T> {
 }
 
 impl<T> Chain<T> {
+    /// The values.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        let first = self.0.as_deref();
+        successors(first, |node| node.next.0.as_deref()).map(|node| &node.value)
+    }
+
     /// The first value that `is` holds of.
     pub fn find(&mut self, is: impl Fn(&T) -> bool) -> Option<&mut T> {
         let mut next = self.0.as_deref_mut();

@@ -10,7 +10,7 @@
 use super::bucket;
 use super::chains::{Chain, Chains, Node};
 use super::memory::Word;
-use crate::alloc::{AllocError, KBox, GFP_ATOMIC};
+use crate::alloc::{AllocError, KBox, KVVec, GFP_ATOMIC};
 
 /// Units of the time in which bytes are counted, in a second.
 const SECOND: u64 = 1 << 32;
@@ -59,6 +59,24 @@ struct Usage {
     over: bool,
 }
 
+impl Usage {
+    /// Begins a new interval, where the one that it counts in is over.
+    fn turn(&mut self, now: u64, rate: u64, interval: u64) {
+        let passed = now.saturating_sub(self.time);
+        if passed >= interval {
+            let came = u128::from(self.amount) * u128::from(interval);
+            self.over = came > u128::from(passed) * u128::from(rate);
+            self.time = now;
+            self.amount = 0;
+        }
+    }
+}
+
+/// A time in nanoseconds in the units in which bytes are counted.
+fn units(now: u64) -> u64 {
+    now / NANOSECONDS * SECOND + now % NANOSECONDS * SECOND / NANOSECONDS
+}
+
 impl Rate {
     /// What a new flow has used.
     fn fresh(&self, now: u64) -> Usage {
@@ -75,6 +93,45 @@ impl Rate {
         }
     }
 
+    /// How many packets or bytes may still come `now`.
+    fn left(&self, mut usage: Usage, now: u64) -> u64 {
+        match *self {
+            Self::Packets { period, burst } => {
+                let used = usage.time.saturating_sub(now / 1000);
+                let free = period.saturating_mul(burst).saturating_sub(used);
+                free.checked_div(period).unwrap_or_default()
+            }
+            Self::Bytes { period, .. } => {
+                let used = usage.time.saturating_sub(units(now));
+                let pieces = |time: u64| time.checked_div(period).unwrap_or_default();
+                pieces(SECOND.saturating_sub(used))
+                    .saturating_add(pieces(SECOND).saturating_mul(usage.amount))
+                    .saturating_mul(16)
+            }
+            Self::Intervals {
+                rate,
+                most,
+                interval,
+                ..
+            } => {
+                usage.turn(now, rate, interval);
+                match usage.over {
+                    true => 0,
+                    false => most.saturating_sub(usage.amount),
+                }
+            }
+        }
+    }
+
+    /// Whether bytes are counted, and not packets.
+    pub fn counts_bytes(&self) -> bool {
+        match *self {
+            Self::Packets { .. } => false,
+            Self::Bytes { .. } => true,
+            Self::Intervals { bytes, .. } => bytes,
+        }
+    }
+
     /// Whether a packet of `length` bytes that comes `now` is within the rate; counts it.
     fn within(&self, usage: &mut Usage, now: u64, length: u32) -> bool {
         match *self {
@@ -85,7 +142,7 @@ impl Rate {
                 taken.is_some()
             }
             Self::Bytes { period, .. } => {
-                let now = now / NANOSECONDS * SECOND + now % NANOSECONDS * SECOND / NANOSECONDS;
+                let now = units(now);
                 let pieces = u64::from(length / 16 + 1);
                 let cost = pieces.saturating_mul(period).min(SECOND);
                 let taken = bucket::take(usage.time, now, cost, SECOND);
@@ -103,13 +160,7 @@ impl Rate {
                 interval,
                 bytes,
             } => {
-                let passed = now.saturating_sub(usage.time);
-                if passed >= interval {
-                    let came = u128::from(usage.amount) * u128::from(interval);
-                    usage.over = came > u128::from(passed) * u128::from(rate);
-                    usage.time = now;
-                    usage.amount = 0;
-                }
+                usage.turn(now, rate, interval);
                 let count = if bytes { u64::from(length) } else { 1 };
                 usage.amount = usage.amount.saturating_add(count);
                 !usage.over && usage.amount <= most
@@ -152,6 +203,25 @@ pub struct Config {
     pub expire: u64,
 }
 
+/// What there is to tell of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What its packets have in common.
+    pub key: Key,
+    /// How many packets or bytes may still come.
+    pub left: u64,
+    /// In how many nanoseconds it will be forgotten.
+    pub expires: u64,
+}
+
+/// How far the flows of a table were told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Position {
+    chain: u64,
+    /// How many of the chain's flows; others may have come or gone meanwhile.
+    flows: usize,
+}
+
 /// A table of flows.
 pub struct Table {
     config: Config,
@@ -168,6 +238,8 @@ impl Table {
     /// How many it cleans when there is no place for the flow: so many that one is found where most are forgotten, and so
     /// few that a flood of new flows does not keep the CPU busy with them.
     const CLEAN_FULL: usize = 16;
+    /// How many chains are looked at before telling of flows pauses.
+    const TELL: u64 = 4096;
 
     /// A table without flows. May sleep.
     pub fn new(config: Config) -> Result<Self, AllocError> {
@@ -177,6 +249,41 @@ impl Table {
             cleaned: Word::new(),
             flows: Chains::new(config.chains)?,
         })
+    }
+
+    /// Tells of flows, as many as `to` has room for, from the position on; `false` when no more are left. It returns
+    /// now and then without having told of any.
+    pub fn tell(&self, position: &mut Position, now: u64, to: &mut KVVec<Told>) -> bool {
+        let end = position.chain.saturating_add(Self::TELL);
+        while position.chain < end {
+            let room = self.flows.with(position.chain, |chain| {
+                for flow in chain.values().skip(position.flows) {
+                    let told = Told {
+                        key: flow.key,
+                        left: self.config.rate.left(flow.usage, now),
+                        expires: flow
+                            .seen
+                            .saturating_add(self.config.expire)
+                            .saturating_sub(now),
+                    };
+                    let place = to.len();
+                    if !self.forgets(flow, now) && to.insert_within_capacity(place, told).is_err() {
+                        return false;
+                    }
+                    position.flows += 1;
+                }
+                true
+            });
+            if room == Some(false) {
+                return true;
+            }
+            position.chain += 1;
+            position.flows = 0;
+            if position.chain >= self.flows.count() {
+                return false;
+            }
+        }
+        true
     }
 
     /// What the table is like.
@@ -288,6 +395,7 @@ impl Table {
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_flows))]
 mod tests {
     use super::*;
+    use crate::alloc::GFP_KERNEL;
 
     const MS: u64 = 1_000_000;
 
@@ -398,6 +506,71 @@ mod tests {
         // Four were not.
         assert_eq!(times(2500, 4), 4);
         assert_eq!(times(3499, 4), 2);
+    }
+
+    #[test]
+    fn flows_are_told_in_parts() {
+        let table = table(
+            Rate::Packets {
+                period: 100_000,
+                burst: 4,
+            },
+            3,
+            100,
+        );
+        for flow in 0..10 {
+            for _ in 0..flow {
+                meet(&table, flow, 500, 100);
+            }
+        }
+        // One that will be forgotten.
+        meet(&table, 10, 0, 100);
+        let (mut position, mut page) = (Position::default(), KVVec::new());
+        let (mut seen, mut more) = (0_u32, true);
+        while more {
+            page.clear();
+            page.reserve(4, GFP_KERNEL).unwrap();
+            more = table.tell(&mut position, 1100 * MS, &mut page);
+            for told in &page {
+                let flow = told.key.source as u64;
+                // Half a second's packets came since, and the burst is the most.
+                assert!(told.left == 4 && told.expires == 400 * MS);
+                seen |= 1 << flow;
+            }
+        }
+        assert_eq!(seen, 0b11_1111_1110);
+    }
+
+    #[test]
+    fn what_is_left() {
+        let left = |rate, packets: u32, length| {
+            let table = self::table(rate, 1, 1);
+            for _ in 0..packets {
+                meet(&table, 0, 500, length);
+            }
+            let mut page = KVVec::with_capacity(1, GFP_KERNEL).unwrap();
+            assert!(!table.tell(&mut Position::default(), 500 * MS, &mut page));
+            page.first().unwrap().left
+        };
+        let packets = Rate::Packets {
+            period: 100_000,
+            burst: 4,
+        };
+        assert_eq!(left(packets, 1, 100), 3);
+        assert_eq!(left(packets, 5, 100), 0);
+        let bytes = Rate::Bytes {
+            period: SECOND / 100,
+            refills: 2,
+        };
+        assert_eq!(left(bytes, 1, 799), 100 * 16 * 3 - 800);
+        let intervals = Rate::Intervals {
+            rate: 4,
+            most: 6,
+            interval: 1000 * MS,
+            bytes: false,
+        };
+        assert_eq!(left(intervals, 2, 100), 4);
+        assert_eq!(left(intervals, 9, 100), 0);
     }
 
     #[cfg(not(MODULE))]

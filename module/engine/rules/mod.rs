@@ -15,6 +15,7 @@ pub mod compile;
 pub mod counts;
 pub mod error;
 pub mod evaluate;
+pub mod flow_dump;
 pub mod flows;
 mod inheritance;
 mod line;

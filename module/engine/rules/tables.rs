@@ -68,7 +68,7 @@ pub(super) fn settle(before: &Model, after: &Model) -> Result<(), Error> {
 }
 
 /// The rules of a model, and where they are.
-fn entries(model: &Model) -> impl Iterator<Item = (Place, &Entry)> {
+pub(super) fn entries(model: &Model) -> impl Iterator<Item = (Place, &Entry)> {
     model.tables.iter().flat_map(|table| {
         table.chains.iter().flat_map(|chain| {
             let place = |rule| Place {
@@ -84,7 +84,7 @@ fn entries(model: &Model) -> impl Iterator<Item = (Place, &Entry)> {
     })
 }
 
-fn hashlimits(entry: &Entry) -> impl Iterator<Item = &Hashlimit> {
+pub(super) fn hashlimits(entry: &Entry) -> impl Iterator<Item = &Hashlimit> {
     entry.rule.matches.0.iter().filter_map(|item| match item {
         Match::Hashlimit(hashlimit) => Some(hashlimit),
         _ => None,

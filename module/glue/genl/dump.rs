@@ -5,8 +5,10 @@
 use super::connections::Connections;
 use super::request::Request;
 use crate::alloc::{Arc, KBox, KVVec, GFP_KERNEL};
+use crate::engine::rules::flow_dump::FlowDump;
 use crate::engine::rules::{Counters, Model};
 use crate::glue::bindings;
+use crate::glue::clock;
 use crate::glue::refusal::Refusal;
 use crate::uapi::attr::{Full, Writer};
 use crate::uapi::field::Field;
@@ -25,6 +27,8 @@ pub(super) enum Dump {
     Rules(Rules),
     #[cfg(CONFIG_NF_CONNTRACK)]
     Connections(Connections),
+    /// The flows of the rules in force when it began.
+    Flows(FlowDump),
 }
 
 impl Dump {
@@ -32,6 +36,10 @@ impl Dump {
     pub(super) fn start(request: &Request<'_>) -> Result<KBox<Self>, Refusal> {
         if request.command() == Command::GetRules as u8 {
             return Rules::start(request);
+        }
+        if request.command() == Command::GetFlows as u8 {
+            let model = request.namespace().writer().model();
+            return Ok(KBox::new(Self::Flows(FlowDump::new(&model)?), GFP_KERNEL)?);
         }
         #[cfg(CONFIG_NF_CONNTRACK)]
         let started = Ok(KBox::new(
@@ -68,6 +76,7 @@ impl Dump {
             Self::Rules(rules) => rules.write(&mut attributes, least_buffer)?,
             #[cfg(CONFIG_NF_CONNTRACK)]
             Self::Connections(connections) => connections.write(&mut attributes)?,
+            Self::Flows(flows) => flows.write(clock::monotonic(), &mut attributes)?,
         }
         if attributes.bytes().is_empty() {
             return Ok(0);

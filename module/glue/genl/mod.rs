@@ -58,7 +58,7 @@ pub(super) enum Group {
 /// The registration of the family. While it lives, requests come in.
 pub(crate) struct Family {
     family: KBox<Opaque<bindings::genl_family>>,
-    _operations: KBox<[bindings::genl_split_ops; 11]>,
+    _operations: KBox<[bindings::genl_split_ops; 12]>,
     _groups: KBox<[bindings::genl_multicast_group; 3]>,
     _policies: Policies,
     _closing: Closing,
@@ -105,7 +105,10 @@ impl Family {
                 maxattr: policy.highest,
                 ..Default::default()
             };
-            let capability = if matches!(command, Command::GetRules | Command::GetConnections) {
+            let capability = if matches!(
+                command,
+                Command::GetRules | Command::GetConnections | Command::GetFlows
+            ) {
                 operation.__bindgen_anon_1.__bindgen_anon_2 =
                     bindings::genl_split_ops__bindgen_ty_1__bindgen_ty_2 {
                         start: Some(dump_start),
@@ -131,6 +134,7 @@ impl Family {
             operation(Command::GetConnections)?,
             operation(Command::DeleteConnections)?,
             operation(Command::GetConnectionStats)?,
+            operation(Command::GetFlows)?,
             operation(Command::GetSettings)?,
             operation(Command::SetSettings)?,
         ];

@@ -4,6 +4,7 @@
 mod conntrack;
 mod edit;
 mod extensions;
+mod flows;
 mod help;
 mod list;
 mod load;
@@ -116,6 +117,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Monitor { quiet } => monitor::monitor(global, quiet),
         Command::Trace => trace::trace(global),
         Command::Conntrack(command) => conntrack::conntrack(global, command),
+        Command::Flows { name } => flows::flows(global, name.as_deref()),
         Command::Status => status::status(global),
         Command::Unload { keep_module } => unload::unload(keep_module),
         Command::Extensions => extensions::extensions(global),

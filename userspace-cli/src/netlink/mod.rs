@@ -17,6 +17,7 @@ use oxtables_engine::engine::rules::{transaction, Model, Op};
 use oxtables_engine::engine::text::Name;
 use oxtables_engine::uapi::attr::Reader;
 use oxtables_engine::uapi::field::Field;
+use oxtables_engine::uapi::flow::{Flow, FlowTable};
 use oxtables_engine::uapi::message::{self as attributes, Drops, Select};
 use oxtables_engine::uapi::{self, op, Command, Writer};
 
@@ -371,6 +372,39 @@ impl Connection {
             }
         }
         Err(Error::Changed)
+    }
+
+    /// Reads the flows that hashlimits count.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be read.
+    pub fn flows(&mut self) -> Result<Vec<(FlowTable, Vec<Flow>)>, Error> {
+        let mut tables: Vec<(FlowTable, Vec<Flow>)> = Vec::new();
+        let command = Command::GetFlows as u8;
+        self.ask(self.family, Answer::Dump, command, &[], |bytes| {
+            for attribute in Reader::new(bytes) {
+                let attribute = attribute?;
+                match attribute.id {
+                    attributes::FLOW_TABLE => {
+                        let table = FlowTable::get(&attribute)?;
+                        // A large one comes in several messages.
+                        if tables.last().is_none_or(|(last, _)| *last != table) {
+                            tables.push((table, Vec::new()));
+                        }
+                    }
+                    attributes::FLOW => {
+                        let (_, flows) = tables
+                            .last_mut()
+                            .ok_or(Error::Garbled("a flow without a table"))?;
+                        flows.push(Flow::get(&attribute)?);
+                    }
+                    _ => (),
+                }
+            }
+            Ok(())
+        })?;
+        Ok(tables)
     }
 
     /// Carries operations out, all or none. With `generation` only if the rules are still those of it.

@@ -4,10 +4,11 @@
 use super::{Matcher, Outcome};
 use crate::alloc::{AllocError, Arc, GFP_KERNEL};
 use crate::engine::packet::{extension, protocol, Body, DropReason, Family, MAX_EXTENSIONS};
-use crate::engine::rules::flows::{Config, Key, Rate, Table};
+use crate::engine::rules::flows::{Config, Key, Rate, Table, Told};
 use crate::engine::rules::model::Rule;
 use crate::sync::SetOnce;
 use crate::uapi::field::{Not, Text};
+use crate::uapi::flow::Flow;
 use crate::wire;
 use core::fmt;
 use core::net::IpAddr;
@@ -223,6 +224,27 @@ fn key(
         }
     }
     Ok(key)
+}
+
+/// What is told of a flow of a table for packets of the family.
+pub fn flow(config: &Config, family: Family, told: &Told) -> Flow {
+    let [_, source_bits, destination_bits] = config.key;
+    let address = |prefix: u128, bits: u8| {
+        let rest = u32::from(family.bits().saturating_sub(bits));
+        let address = prefix.checked_shl(rest).unwrap_or_default();
+        match family {
+            Family::V4 => IpAddr::from((address as u32).to_be_bytes()),
+            Family::V6 => IpAddr::from(address.to_be_bytes()),
+        }
+    };
+    Flow {
+        source: address(told.key.source, source_bits),
+        destination: address(told.key.destination, destination_bits),
+        source_port: (told.key.ports >> 16) as u16,
+        destination_port: told.key.ports as u16,
+        left: told.left,
+        expires: told.expires.div_ceil(1_000_000),
+    }
 }
 
 /// The upper bits of an address.

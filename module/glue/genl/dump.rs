@@ -23,6 +23,10 @@ use kernel::ffi::c_int;
 const LARGEST: u32 = 68 << 10;
 
 /// A dump in progress.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "each has a box of its own, for as long as it is read"
+)]
 pub(super) enum Dump {
     Rules(Rules),
     #[cfg(CONFIG_NF_CONNTRACK)]

@@ -62,10 +62,9 @@ test_processors_count_together() {
 		address=SERVER$family
 		count=$(client "$SELFTESTS/try-connlimit" crowd "${!address}" 100)
 		# A packet is waited for that is between the rule and the table; under emulation that may not be long enough.
-		if [ "${OXTABLES_KERNEL:-}" = debug ]; then
-			[ "$count" -ge 30 ] && [ "$count" -lt 60 ]
-		else
-			same 30 "$count"
+		if [ "$count" -lt 30 ] || [ "$count" -ge 60 ]; then
+			echo "$count of 100 got through"
+			return 1
 		fi
 	done
 }

@@ -101,7 +101,7 @@ impl Sysctl {
             bindings::register_net_sysctl_sz(
                 net,
                 c"net/netfilter".as_char_ptr(),
-                table.as_ptr(),
+                table.as_mut_ptr(),
                 FILES,
             )
         };

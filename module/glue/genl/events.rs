@@ -10,7 +10,6 @@ use crate::uapi::conntrack::{Entry, Found};
 use crate::uapi::event::Event;
 use crate::uapi::field::Field;
 use crate::uapi::message;
-use kernel::error::code::ENOBUFS;
 use kernel::sync::atomic::ordering::Acquire;
 
 /// Tells of an event of a connection, which `make` describes with the event's number, if someone listens. May be
@@ -59,7 +58,9 @@ pub(in crate::glue) unsafe fn tell(
             },
             Err(_) => {
                 // SAFETY: As above.
-                unsafe { bindings::shim_genl_set_err(family, net, group, ENOBUFS.to_errno()) };
+                unsafe {
+                    bindings::shim_genl_set_err(family, net, group, -(bindings::ENOBUFS as i32))
+                };
             }
         }
     });

@@ -163,10 +163,12 @@ test_the_reader_is_gone() {
 	timeout 20 ip netns exec fw oxtables conntrack watch | true
 	same 0 "${PIPESTATUS[0]}"
 	# Lines are for people, too.
-	fw timeout --preserve-status -s INT 3 oxtables conntrack watch -t -e new > /run/events &
-	sleep 1
+	ip netns exec fw oxtables conntrack watch -t -e new > /run/events &
+	watcher=$!
+	wait_for 20 grep -q poll "/proc/$watcher/wchan"
 	expect_reach client icmp $SERVER4
-	wait $!
+	wait_for 20 grep -q ' icmp ' /run/events
+	watched
 	grep -qE "^[0-9]{10}\.[0-9]{6}  new      icmp +$CLIENT4 > $SERVER4 type 8 code 0 id [0-9]+  unanswered\$" /run/events
 }
 

@@ -7,9 +7,8 @@
 use super::super::bindings;
 use super::super::refusal::Refusal;
 use super::Tracker;
-use crate::alloc::{Arc, KBox, GFP_KERNEL};
+use crate::alloc::{Arc, KBox, KVec, GFP_KERNEL};
 use crate::engine::conntrack::Setting;
-
 use core::mem::size_of;
 use core::ptr::{self, NonNull};
 use kernel::ffi::{c_int, c_void};
@@ -18,6 +17,15 @@ use kernel::str::{CStr, CStrExt as _};
 /// Settings, and what can be read beside them: how many connections and buckets there are.
 const FILES: usize = Setting::ALL.len() + 2;
 
+/// What the kernel calls to read a file or to write to it.
+type Handler = unsafe extern "C" fn(
+    *const bindings::ctl_table,
+    c_int,
+    *mut c_void,
+    *mut usize,
+    *mut bindings::loff_t,
+) -> c_int;
+
 /// The files of one namespace.
 ///
 /// # Invariants
@@ -25,7 +33,7 @@ const FILES: usize = Setting::ALL.len() + 2;
 /// `header` is the registration of `table`, whose entries point into `tracker` and `ranges`.
 pub(in super::super) struct Sysctl {
     header: NonNull<bindings::ctl_table_header>,
-    _table: KBox<[bindings::ctl_table; FILES]>,
+    _table: KVec<bindings::ctl_table>,
     _ranges: KBox<[[u32; 2]; Setting::ALL.len()]>,
     _tracker: Arc<Tracker>,
 }
@@ -51,50 +59,38 @@ impl Sysctl {
     ) -> Result<Self, Refusal> {
         let ranges = Setting::ALL.map(|setting| [setting.least(), setting.most()]);
         let ranges = KBox::new(ranges, GFP_KERNEL)?;
-        let empty = [const {
-            bindings::ctl_table {
-                procname: ptr::null(),
-                data: ptr::null_mut(),
-                maxlen: size_of::<u32>() as c_int,
-                mode: 0o444,
-                proc_handler: None,
-                poll: ptr::null_mut(),
-                extra1: ptr::null_mut(),
-                extra2: ptr::null_mut(),
-            }
-        }; FILES];
-        let mut table = KBox::new(empty, GFP_KERNEL)?;
-        let mut files = table.iter_mut();
-        for ((setting, [least, most]), file) in
-            Setting::ALL.into_iter().zip(&*ranges).zip(&mut files)
-        {
-            file.procname = setting.c_name().as_char_ptr();
-            file.data = tracker
-                .settings
-                .cell(setting)
-                .map_or(ptr::null_mut(), |cell| cell.as_ptr().cast());
-            file.mode = 0o644;
-            file.proc_handler = Some(match setting {
+        let file = |name: &'static CStr, data, handler| bindings::ctl_table {
+            procname: name.as_char_ptr(),
+            data,
+            maxlen: size_of::<u32>() as c_int,
+            mode: 0o444,
+            proc_handler: Some(handler),
+            ..Default::default()
+        };
+        // Too large for the stack.
+        let mut table = KVec::with_capacity(FILES, GFP_KERNEL)?;
+        for (setting, [least, most]) in Setting::ALL.into_iter().zip(&*ranges) {
+            let cell = tracker.settings.cell(setting);
+            let data = cell.map_or(ptr::null_mut(), |cell| cell.as_ptr().cast());
+            let handler: Handler = match setting {
                 Setting::LogInvalid => set_log,
                 _ => bindings::proc_douintvec_minmax,
-            });
-            file.extra1 = ptr::from_ref(least).cast_mut().cast();
-            file.extra2 = ptr::from_ref(most).cast_mut().cast();
+            };
+            let file = bindings::ctl_table {
+                mode: 0o644,
+                extra1: ptr::from_ref(least).cast_mut().cast(),
+                extra2: ptr::from_ref(most).cast_mut().cast(),
+                ..file(setting.c_name(), data, handler)
+            };
+            table.push(file, GFP_KERNEL)?;
         }
+        let count = tracker.count.as_ptr().cast();
         let whole = Arc::as_ptr(tracker).cast_mut().cast();
-        let more: [(&CStr, _, bindings::proc_handler); 2] = [
-            (
-                c"nf_conntrack_count",
-                tracker.count.as_ptr().cast(),
-                Some(bindings::proc_douintvec),
-            ),
-            (c"nf_conntrack_buckets", whole, Some(buckets)),
-        ];
-        for ((name, data, handler), file) in more.into_iter().zip(files) {
-            file.procname = name.as_char_ptr();
-            file.data = data;
-            file.proc_handler = handler;
-        }
+        table.push(
+            file(c"nf_conntrack_count", count, bindings::proc_douintvec),
+            GFP_KERNEL,
+        )?;
+        table.push(file(c"nf_conntrack_buckets", whole, buckets), GFP_KERNEL)?;
         // SAFETY: The table and what it points to stay where they are until `drop` has undone this, and the caller keeps
         // the namespace. The names end with a zero byte.
         let header = unsafe {
@@ -102,7 +98,7 @@ impl Sysctl {
                 net,
                 c"net/netfilter".as_char_ptr(),
                 table.as_mut_ptr(),
-                FILES,
+                table.len(),
             )
         };
         let refused = || {

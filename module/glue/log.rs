@@ -70,19 +70,24 @@ impl Drop for Logger {
     }
 }
 
-/// Writes a packet to the log. May be called in any context in which packets are filtered.
-#[cold]
-#[inline(never)]
-pub(super) fn write(log: &Log, packet: &Packet<'_>, state: &bindings::nf_hook_state) {
+/// How a packet becomes a line of the log.
+fn line(level: u8, flags: u8) -> bindings::nf_loginfo {
     let mut info = bindings::nf_loginfo {
         type_: To::Log.number() as u8,
         ..Default::default()
     };
     info.u.log = bindings::nf_loginfo__bindgen_ty_1__bindgen_ty_2 {
-        level: log.level,
-        logflags: log.flags,
+        level,
+        logflags: flags,
     };
+    info
+}
 
+/// Writes a packet to the log. May be called in any context in which packets are filtered.
+#[cold]
+#[inline(never)]
+pub(super) fn write(log: &Log, packet: &Packet<'_>, state: &bindings::nf_hook_state) {
+    let info = line(log.level, log.flags);
     give(&info, log.prefix.as_bytes(), packet, state);
 }
 
@@ -96,14 +101,7 @@ pub(super) fn invalid(why: Invalid, packet: &Packet<'_>, state: &bindings::nf_ho
     if unsafe { bindings::net_ratelimit() } == 0 {
         return;
     }
-    let mut info = bindings::nf_loginfo {
-        type_: To::Log.number() as u8,
-        ..Default::default()
-    };
-    info.u.log = bindings::nf_loginfo__bindgen_ty_1__bindgen_ty_2 {
-        level: NOTICE,
-        logflags: bindings::NF_LOG_DEFAULT_MASK as u8,
-    };
+    let info = line(NOTICE, bindings::NF_LOG_DEFAULT_MASK as u8);
     let parts = ["INVALID, ", why.name(), ": "];
     let mut text = [0; NflogPrefix::MAX];
     for (to, from) in text

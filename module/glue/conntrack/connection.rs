@@ -290,6 +290,13 @@ impl Connection {
         self.status_word().load(Relaxed) & DYING != 0
     }
 
+    /// Whether packets find the connection: it is not over, and nobody is about to take it out of the table. It is
+    /// confirmed.
+    #[inline]
+    pub(super) fn is_current(&self) -> bool {
+        !self.is_dying() && self.left() > 0
+    }
+
     /// How long the connection has to live, in jiffies, if no packet comes; not above zero when it is over. It is
     /// confirmed.
     #[inline]

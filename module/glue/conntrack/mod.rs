@@ -185,9 +185,7 @@ impl Tracker {
         let link = self.table.find(hash, reader, |link| {
             // SAFETY: It is in the table.
             let (connection, direction) = unsafe { Connection::of_link(link) };
-            connection.has_flow(direction, tuple, zone)
-                && !connection.is_dying()
-                && connection.left() > 0
+            connection.has_flow(direction, tuple, zone) && connection.is_current()
         })?;
         // SAFETY: As above; a grace period has not passed, by the reader.
         let (connection, direction) = unsafe { Connection::of_link(link) };
@@ -202,8 +200,7 @@ impl Tracker {
             direction == Direction::Original
                 && connection.tuple(direction).is_flow(flow)
                 && connection.zone().of(direction) == zone
-                && !connection.is_dying()
-                && connection.left() > 0
+                && connection.is_current()
         });
         link.is_some_and(|link| {
             // SAFETY: As above; a grace period has not passed, by the reader.

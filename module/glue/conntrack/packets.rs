@@ -386,7 +386,7 @@ fn confirm_new(packet: &Packet<'_>, connection: &Connection) -> Result<(), DropR
             }
             Err(other) => other.ok_or(DropReason::ConnectionClash)?,
         };
-        if other.left() <= 0 || other.is_dying() {
+        if !other.is_current() {
             tracker.remove(&other);
             continue;
         }

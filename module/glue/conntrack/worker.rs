@@ -2,6 +2,7 @@
 //! The work on a table besides packets: connections that are over are removed, and the table gets the size it needs.
 
 use super::super::bindings;
+use super::super::clock;
 use super::super::rcu;
 use super::connection::Connection;
 use super::Tracker;
@@ -20,7 +21,7 @@ const AT_ONCE: usize = 64;
 
 /// For how long a run looks for connections that are over, in nanoseconds. What it does not come to is left to the
 /// next, which follows at once.
-const TIME: i64 = 10_000_000;
+const TIME: u64 = 10_000_000;
 
 /// A task that runs every second, and sooner when the table has become too small or the time too short.
 pub(super) struct Worker {
@@ -125,9 +126,7 @@ fn fit(tracker: &Tracker) {
 
 /// Removes what is over, from one part of the table.
 fn collect(tracker: &Tracker) -> Looked {
-    // SAFETY: The function may be called in any context of a system that is not suspended.
-    let clock = || unsafe { bindings::ktime_get() };
-    let begun = clock();
+    let begun = clock::monotonic();
     let buckets = rcu::read(|reader| tracker.table.buckets(reader));
     let begin = tracker.worker.place.load(Relaxed) & (buckets - 1);
     let end = begin.saturating_add(buckets / RUNS).min(buckets);
@@ -148,7 +147,7 @@ fn collect(tracker: &Tracker) -> Looked {
         // SAFETY: Nothing is locked.
         unsafe { bindings::shim_cond_resched() };
         index = stop;
-        if clock().wrapping_sub(begun) > TIME {
+        if clock::monotonic().saturating_sub(begun) > TIME {
             break;
         }
     }

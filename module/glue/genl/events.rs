@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What becomes of connections is told to all who listen, from wherever it happens.
 
-use super::message::{Header, Message};
-use super::{Group, FAMILY};
+use super::{message, Group, FAMILY};
 use crate::glue::bindings;
 use crate::glue::rcu;
 use crate::uapi::attr::{Full, Writer};
 use crate::uapi::conntrack::{Entry, Found};
 use crate::uapi::event::Event;
 use crate::uapi::field::Field;
-use crate::uapi::message;
+use crate::uapi::message as attribute;
+use kernel::ffi::{c_int, c_uint};
 use kernel::sync::atomic::ordering::Acquire;
 
 /// Tells of an event of a connection, which `make` describes with the event's number, if someone listens. May be
@@ -31,44 +31,23 @@ pub(in crate::glue) unsafe fn tell(
         let Some(family) = (unsafe { FAMILY.load(Acquire).as_ref() }) else {
             return;
         };
-        let group = Group::Connections as u32;
-        // SAFETY: The family is registered and has this group; the caller vouches for the namespace.
-        if !unsafe { bindings::shim_genl_has_listeners(family, net, group) } {
-            return;
-        }
-        let header = Header {
-            family,
-            port: 0,
-            sequence: 0,
-            flags: 0,
-            command: event.command() as u8,
+        let group = Group::Connections;
+        let make = || {
+            let (number, found) = make();
+            attributes(number, &Entry::from(&found))
         };
-        let (number, found) = make();
-        let message = attributes(number, &Entry::from(&found)).and_then(|to| {
-            Ok(Message::new(
-                header,
-                to.bytes(),
-                bindings::CONST_GFP_ATOMIC,
-            )?)
-        });
-        match message {
-            // SAFETY: The caller vouches for the namespace.
-            Ok(message) => unsafe {
-                message.multicast(family, net, Group::Connections, bindings::CONST_GFP_ATOMIC);
-            },
-            Err(_) => {
-                // SAFETY: As above.
-                unsafe {
-                    bindings::shim_genl_set_err(family, net, group, -(bindings::ENOBUFS as i32))
-                };
-            }
+        // SAFETY: As above; the caller vouches for the namespace.
+        if unsafe { message::tell(family, net, group, event.command(), make) }.is_err() {
+            let error = -(bindings::ENOBUFS as c_int);
+            // SAFETY: As above.
+            unsafe { bindings::shim_genl_set_err(family, net, group as c_uint, error) };
         }
     });
 }
 
 fn attributes(number: u64, entry: &Entry) -> Result<Writer, Full> {
     let mut writer = Writer::atomic(Entry::ROOM)?;
-    number.put(message::SERIAL, &mut writer)?;
-    entry.put(message::CONNECTION, &mut writer)?;
+    number.put(attribute::SERIAL, &mut writer)?;
+    entry.put(attribute::CONNECTION, &mut writer)?;
     Ok(writer)
 }

@@ -5,6 +5,8 @@ use super::Group;
 use crate::alloc::AllocError;
 use crate::glue::bindings;
 use crate::glue::namespace::Namespace;
+use crate::uapi::attr::{Full, Writer};
+use crate::uapi::Command;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use kernel::ffi::{c_int, c_uint, c_void};
@@ -21,7 +23,18 @@ pub(super) struct Header<'a> {
     pub(super) command: u8,
 }
 
-impl Header<'_> {
+impl<'a> Header<'a> {
+    /// That of a message that nobody asked for, to all who listen.
+    pub(super) const fn news(family: &'a bindings::genl_family, command: Command) -> Self {
+        Self {
+            family,
+            port: 0,
+            sequence: 0,
+            flags: 0,
+            command: command as u8,
+        }
+    }
+
     /// Writes a message to a buffer; `false` when it does not fit.
     ///
     /// # Safety
@@ -112,4 +125,33 @@ impl Drop for Message {
         // SAFETY: By the invariants the buffer is ours.
         unsafe { bindings::shim_nlmsg_free(self.0.as_ptr()) };
     }
+}
+
+/// Sends a message with the attributes that `make` writes to all in a namespace who listen to a group; makes none where
+/// nobody does. May be called in any context in which packets are filtered. When a listener's buffer is full, the message
+/// is lost and the core tells it so (ENOBUFS).
+///
+/// # Errors
+///
+/// Memory is short, and the message is lost.
+///
+/// # Safety
+///
+/// The family is registered, and `net` is a namespace that is alive.
+pub(super) unsafe fn tell(
+    family: &bindings::genl_family,
+    net: *mut bindings::net,
+    group: Group,
+    command: Command,
+    make: impl FnOnce() -> Result<Writer, Full>,
+) -> Result<(), Full> {
+    // SAFETY: The caller vouches for the family, which has this group, and for the namespace.
+    if !unsafe { bindings::shim_genl_has_listeners(family, net, group as c_uint) } {
+        return Ok(());
+    }
+    let flags = bindings::CONST_GFP_ATOMIC;
+    let message = Message::new(Header::news(family, command), make()?.bytes(), flags)?;
+    // SAFETY: The caller vouches for the namespace.
+    unsafe { message.multicast(family, net, group, flags) };
+    Ok(())
 }

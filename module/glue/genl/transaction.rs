@@ -67,14 +67,7 @@ pub(super) fn commit(request: &Request<'_>) -> Result<(), Refusal> {
     let answer = request.answer(attributes.bytes())?;
     request.port().put(message::PORT, &mut attributes)?;
     let family = request.family();
-    let command = Command::RulesChanged as u8;
-    let news = Header {
-        family,
-        port: 0,
-        sequence: 0,
-        flags: 0,
-        command,
-    };
+    let news = Header::news(family, Command::RulesChanged);
     let news = Message::new(news, attributes.bytes(), bindings::CONST_GFP_KERNEL)?;
 
     namespace.commit(&mut writer, transaction.into_ops())?;

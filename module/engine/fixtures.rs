@@ -6,7 +6,8 @@ use super::packet::{
     parse_v4, parse_v6, Body, Connection, DeviceName, DropReason, Family, Flat, Hook, Input,
     Metadata, Status, Tracking,
 };
-use super::rules::matches::{Matcher, Outcome};
+use super::rules::matches::hashlimit::Flows;
+use super::rules::matches::{Hashlimit, Matcher, Outcome};
 use super::rules::model::Matches;
 use super::rules::targets::Effect;
 use super::rules::trace::{Met, Next, Step};
@@ -14,7 +15,7 @@ use super::rules::transaction::{apply, Action, Op, Own};
 use super::rules::{Counters, Env, Error, Match, Model, Program, Rule, Target, Verdict};
 use super::text::Name;
 use crate::alloc::{Arc, KVVec, KVec, GFP_KERNEL};
-use crate::uapi::field::Not;
+use crate::uapi::field::{Not, Text};
 
 /// A TCP segment with SYN set, from 192.0.2.1 port 1024 to 198.51.100.2 port 22, with a maximum segment
 /// size option.
@@ -182,6 +183,25 @@ pub(crate) fn with_match(item: Match, target: Target) -> Rule {
         matches: Matches(matches),
         target,
         ..Rule::default()
+    }
+}
+
+/// One packet a day, for all packets together.
+pub(crate) fn hashlimit(name: &[u8]) -> Hashlimit {
+    Hashlimit {
+        name: Text::new(name).unwrap(),
+        period: Not::is(Hashlimit::MAX_PERIOD),
+        bytes: false,
+        burst: 1,
+        mode: 0,
+        source_bits: 32,
+        destination_bits: 32,
+        size: Some(1),
+        max: None,
+        gc_interval: 1000,
+        expire: 1000,
+        interval: None,
+        flows: Flows::new().unwrap(),
     }
 }
 

@@ -139,8 +139,7 @@ impl From<&Found> for Entry {
             announced_by: connection.announced_by,
             uses: found.uses,
             zone: Some(connection.zone.id).filter(|id| *id != 0),
-            zone_direction: found
-                .connection
+            zone_direction: connection
                 .zone
                 .direction
                 .filter(|_| connection.zone.id != 0),

@@ -24,6 +24,7 @@ pub use routes::{AddressTypes, Answer, Interface, Routes, WayBack};
 pub use tracking::{Connection, HelperName, Status, Tracked, Tracking};
 pub use transforms::{Direction, Transform, Transforms};
 
+pub use self::network::prefix;
 use self::network::Header;
 use super::conntrack::{Assignment, Tuple, Zone};
 use super::text::Str;

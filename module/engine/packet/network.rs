@@ -65,6 +65,15 @@ impl Body<'_> {
     }
 }
 
+/// The upper bits of an address, so many of them.
+pub fn prefix(address: IpAddr, bits: u8) -> u128 {
+    let (number, length) = match address {
+        IpAddr::V4(address) => (u32::from(address).into(), Family::V4.bits()),
+        IpAddr::V6(address) => (address.into(), Family::V6.bits()),
+    };
+    u128::checked_shr(number, length.saturating_sub(bits).into()).unwrap_or_default()
+}
+
 /// `N` bytes of a header, from a place on.
 #[inline(always)]
 fn part<const FROM: usize, const N: usize, const LENGTH: usize>(header: &[u8; LENGTH]) -> [u8; N] {

@@ -71,6 +71,15 @@ impl<T> Chain<T> {
         Some(node)
     }
 
+    /// Gives all nodes back; how many there were.
+    pub fn drop_all(mut self) -> u64 {
+        let mut count = 0;
+        while self.pop().is_some() {
+            count += 1;
+        }
+        count
+    }
+
     /// Takes out what `which` holds of.
     pub fn take(&mut self, mut which: impl FnMut(&mut T) -> bool) -> Self {
         let mut all = Self(self.0.take());
@@ -113,7 +122,7 @@ impl<T> Chains<T> {
     /// There is no memory.
     pub fn new(chains: u32) -> Result<Self, AllocError> {
         let count = chains.clamp(1, Self::STRIPES);
-        let each = chains.div_ceil(count).max(1);
+        let each = chains.div_ceil(Self::STRIPES).max(1);
         let mut stripes = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
         for _ in 0..count {
             let mut chains = KVVec::with_capacity(each as usize, GFP_KERNEL)?;

@@ -12,7 +12,7 @@
 //! first one has been dropped. The same is supposed of packets on other CPUs after a while. (So does nf_conncount.)
 
 use super::chains::{Chain, Chains, Node};
-use super::memory::Word;
+use super::memory::{Blank, Word};
 use crate::alloc::{AllocError, KBox, GFP_ATOMIC};
 use crate::engine::conntrack::Tuple;
 
@@ -131,19 +131,6 @@ impl Counts {
     /// After what time a connection must be in the tracker's table, in nanoseconds.
     const CONFIRMED_AFTER: u64 = 20_000_000;
 
-    /// No connections. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// There is no memory.
-    pub fn new() -> Result<Self, AllocError> {
-        Ok(Self {
-            networks: Chains::new(Self::CHAINS)?,
-            count: Word::new(),
-            cleaned: Word::new(),
-        })
-    }
-
     /// How many connections a network has, the one that is shown among them; `None` where there is no memory for that.
     /// Some that are over may be among them where they do not matter: the number is above the limit if the true one is.
     ///
@@ -174,7 +161,7 @@ impl Counts {
             });
             (known, over)
         })?;
-        self.release(over);
+        self.count.release(over.drop_all());
         if known.is_some() {
             return known;
         }
@@ -191,13 +178,13 @@ impl Counts {
         };
         let network = Node::new(network, GFP_ATOMIC).ok()?;
         self.clean(&is_over);
-        if !self.reserve() {
+        if !self.count.reserve(Self::MOST) {
             return None;
         }
         let (count, unused) = self
             .networks
             .with(place, |chain| join(chain, network, flow))?;
-        self.release(unused.1);
+        self.count.release(unused.1.drop_all());
         Some(count)
     }
 
@@ -213,25 +200,8 @@ impl Counts {
                 })
             });
             drop(left);
-            self.release(over);
+            self.count.release(over.drop_all());
         }
-    }
-
-    /// Makes a place for a flow, if there is one left.
-    fn reserve(&self) -> bool {
-        self.count.update(|count| {
-            let more = count < Self::MOST;
-            (count + u64::from(more), more)
-        })
-    }
-
-    /// Gives back the places of flows.
-    fn release(&self, mut flows: Chain<Flow>) {
-        let mut count = 0_u64;
-        while flows.pop().is_some() {
-            count += 1;
-        }
-        self.count.update(|all| (all.saturating_sub(count), ()));
     }
 }
 
@@ -246,16 +216,15 @@ fn join(
 ) -> (u32, Unused) {
     let mut unused = Chain::default();
     let (address, zone) = (network.value.address, network.value.zone);
-    let (known, spare) = match chain.find(|known| known.is(address, zone)) {
-        Some(_) => (true, Some(network)),
-        None => {
-            chain.push(network);
-            (false, None)
-        }
+    let spare = if chain.find(|known| known.is(address, zone)).is_some() {
+        Some(network)
+    } else {
+        chain.push(network);
+        None
     };
     let found = chain.find(|known| known.is(address, zone));
     let count = found.map_or(0, |network| {
-        if known && network.has(&flow.value.tuple) {
+        if network.has(&flow.value.tuple) {
             unused.push(flow);
         } else {
             network.asked.push(flow);
@@ -264,6 +233,17 @@ fn join(
         network.count
     });
     (count, (spare, unused))
+}
+
+impl Blank for Counts {
+    /// No connections. May sleep.
+    fn blank() -> Result<Self, AllocError> {
+        Ok(Self {
+            networks: Chains::new(Self::CHAINS)?,
+            count: Word::new(),
+            cleaned: Word::new(),
+        })
+    }
 }
 
 #[cfg(any(test, MODULE))]
@@ -278,7 +258,7 @@ mod tests {
 
     #[test]
     fn networks_have_numbers_of_their_own() {
-        let counts = Counts::new().unwrap();
+        let counts = Counts::blank().unwrap();
         for id in 0..30 {
             assert!(shown(&counts, id % 3, id, &(0..30)) == Some(u32::from(id / 3) + 1));
         }
@@ -292,13 +272,13 @@ mod tests {
 
     #[test]
     fn what_is_over_is_counted_no_more() {
-        let counts = Counts::new().unwrap();
+        let counts = Counts::blank().unwrap();
         for id in 0..100 {
             assert!(shown(&counts, 0, id, &(0..100)) == Some(u32::from(id) + 1));
         }
         // One that is over makes room for one, wherever in turn it is; also when the others are there for long.
         for over in [0, 50, 99] {
-            let counts = Counts::new().unwrap();
+            let counts = Counts::blank().unwrap();
             for id in 0..100 {
                 shown(&counts, 0, id, &(0..100));
             }
@@ -321,7 +301,7 @@ mod tests {
 
     #[test]
     fn zones_have_networks_of_their_own() {
-        let counts = Counts::new().unwrap();
+        let counts = Counts::blank().unwrap();
         let number = |id, zone| {
             let shown = Shown {
                 zone,
@@ -337,7 +317,7 @@ mod tests {
 
     #[test]
     fn few_are_asked_about_where_nothing_hangs_on_it() {
-        let counts = Counts::new().unwrap();
+        let counts = Counts::blank().unwrap();
         for id in 0..100 {
             shown(&counts, 0, id, &(0..100));
         }
@@ -369,7 +349,7 @@ mod tests {
             processor: 1,
             ..at(0)
         };
-        let counts = Counts::new().unwrap();
+        let counts = Counts::blank().unwrap();
         assert!(count(&counts, 1, at(0)) == Some(1));
         // Another CPU can't know what has become of it.
         assert!(count(&counts, 2, other) == Some(2));
@@ -381,7 +361,7 @@ mod tests {
 
     #[test]
     fn networks_that_send_no_more_are_forgotten() {
-        let counts = Counts::new().unwrap();
+        let counts = Counts::blank().unwrap();
         for network in 0..2000 {
             assert!(shown(&counts, network, network, &(network..2000)) == Some(1));
         }
@@ -401,7 +381,7 @@ mod tests {
     #[test]
     fn many_threads_count_each_connection_once() {
         for _ in 0..20 {
-            let counts = Counts::new().unwrap();
+            let counts = Counts::blank().unwrap();
             std::thread::scope(|scope| {
                 for thread in 0..4 {
                     let counts = &counts;

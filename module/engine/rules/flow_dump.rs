@@ -78,17 +78,14 @@ impl FlowDump {
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_flow_dump))]
 mod tests {
     use super::*;
-    use crate::alloc::KVec;
-    use crate::engine::fixtures::ops;
+    use crate::engine::fixtures::{hashlimit, ops, with_match};
     use crate::engine::packet::Family;
     use crate::engine::rules::flows::Key;
-    use crate::engine::rules::matches::hashlimit::{mode, Flows};
+    use crate::engine::rules::matches::hashlimit::mode;
     use crate::engine::rules::matches::Hashlimit;
-    use crate::engine::rules::model::Matches;
     use crate::engine::rules::transaction::apply;
-    use crate::engine::rules::{Match, Rule};
+    use crate::engine::rules::{Match, Rule, Target};
     use crate::uapi::attr::Reader;
-    use crate::uapi::field::{Not, Text};
     use crate::uapi::flow::Flow;
     use core::net::Ipv4Addr;
 
@@ -141,27 +138,13 @@ mod tests {
     /// Five packets a day for each flow.
     fn rule(name: &[u8]) -> Rule {
         let hashlimit = Hashlimit {
-            name: Text::new(name).unwrap(),
-            period: Not::is(Hashlimit::MAX_PERIOD),
-            bytes: false,
             burst: 5,
             mode: mode::SOURCE | mode::SOURCE_PORT | mode::DESTINATION_PORT,
             source_bits: 24,
-            destination_bits: 32,
             size: Some(8),
             max: Some(200),
-            gc_interval: 1000,
-            expire: 1000,
-            interval: None,
-            flows: Flows::new().unwrap(),
+            ..hashlimit(name)
         };
-        let mut matches = KVec::new();
-        matches
-            .push(Match::Hashlimit(hashlimit), GFP_KERNEL)
-            .unwrap();
-        Rule {
-            matches: Matches(matches),
-            ..Rule::default()
-        }
+        with_match(Match::Hashlimit(hashlimit), Target::Continue)
     }
 }

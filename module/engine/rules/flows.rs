@@ -342,7 +342,7 @@ impl Table {
         if let Some(known) = chain.find(|flow| flow.key == key) {
             return Ok(self.meet(known, now, length));
         }
-        if !self.reserve() {
+        if !self.count.reserve(self.config.most.into()) {
             return Err(node);
         }
         let within = self.meet(&mut node.value, now, length);
@@ -368,26 +368,8 @@ impl Table {
             let place = self.cleaned.count();
             let forgets = |flow: &mut Flow| self.forgets(flow, now);
             let taken = self.flows.with(place, |chain| chain.take(forgets));
-            let mut taken = taken.unwrap_or_default();
-            let mut count = 0;
-            while taken.pop().is_some() {
-                count += 1;
-            }
-            self.release(count);
+            self.count.release(taken.map_or(0, Chain::drop_all));
         }
-    }
-
-    /// Makes a place for a flow, if there is one left.
-    fn reserve(&self) -> bool {
-        let most = u64::from(self.config.most);
-        self.count.update(|count| {
-            let more = count < most;
-            (count + u64::from(more), more)
-        })
-    }
-
-    fn release(&self, flows: u64) {
-        self.count.update(|count| (count.saturating_sub(flows), ()));
     }
 }
 

@@ -46,6 +46,21 @@ impl Word {
             }
         }
     }
+
+    /// Counts one more, unless there are as many as there may be; whether it did.
+    #[inline]
+    pub fn reserve(&self, most: u64) -> bool {
+        self.update(|count| {
+            let more = count < most;
+            (count + u64::from(more), more)
+        })
+    }
+
+    /// Counts so many less.
+    #[inline]
+    pub fn release(&self, places: u64) {
+        self.update(|count| (count.saturating_sub(places), ()));
+    }
 }
 
 impl Default for Word {
@@ -54,43 +69,64 @@ impl Default for Word {
     }
 }
 
-/// A word of memory for a match that decides by the packets before.
+/// What a match can remember.
+pub trait Blank: Sized {
+    /// It before the first packet.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    fn blank() -> Result<Self, AllocError>;
+}
+
+impl Blank for Word {
+    fn blank() -> Result<Self, AllocError> {
+        Ok(Self::new())
+    }
+}
+
+/// The memory of a match that decides by the packets before.
 ///
 /// It is no part of what a rule says: one memory equals any other, and copies of a match share it. So the
 /// program that packets walk remembers in the same place as the model that it was made from, and a rule that
 /// takes the place of an equal one can go on with what that one knew.
-#[derive(Clone)]
-pub struct Memory(Arc<Word>);
+pub struct Memory<T = Word>(Arc<T>);
 
-impl Memory {
+impl<T: Blank> Memory<T> {
     /// A memory of nothing.
     ///
     /// # Errors
     ///
     /// There is no room for it.
     pub fn new() -> Result<Self, AllocError> {
-        let word = Arc::new(Word::new(), GFP_KERNEL).map_err(|_| AllocError)?;
-        Ok(Self(word))
+        let memory = Arc::new(T::blank()?, GFP_KERNEL).map_err(|_| AllocError)?;
+        Ok(Self(memory))
     }
 }
 
-impl Deref for Memory {
-    type Target = Word;
+impl<T> Clone for Memory<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
-    fn deref(&self) -> &Word {
+impl<T> Deref for Memory<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
         &self.0
     }
 }
 
-impl PartialEq for Memory {
+impl<T> PartialEq for Memory<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Memory {}
+impl<T> Eq for Memory<T> {}
 
-impl fmt::Debug for Memory {
+impl<T> fmt::Debug for Memory<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Memory")
     }
@@ -122,7 +158,7 @@ mod tests {
 
         // There is enough for half of them.
         let memory = Memory::new().unwrap();
-        let taken = Memory::new().unwrap();
+        let taken: Memory = Memory::new().unwrap();
         at_once(&memory, |memory| {
             let took = memory.update(|word| match word {
                 word if word < THREADS * TIMES / 2 => (word + 1, true),

@@ -138,14 +138,11 @@ fn alike(a: &Rate, b: &Rate) -> bool {
 #[cfg_attr(MODULE, kernel::macros::kunit_tests(oxtables_tables))]
 mod tests {
     use super::*;
-    use crate::alloc::KVec;
-    use crate::engine::fixtures::ops;
+    use crate::engine::fixtures::{hashlimit, ops, with_match};
     use crate::engine::packet::Family;
-    use crate::engine::rules::matches::hashlimit::Flows;
-    use crate::engine::rules::model::Matches;
     use crate::engine::rules::transaction::apply;
     use crate::engine::rules::{Rule, Target};
-    use crate::uapi::field::{Not, Text};
+    use crate::uapi::field::Not;
 
     #[test]
     fn rules_of_one_name_share() {
@@ -203,28 +200,11 @@ mod tests {
 
     fn rule(name: &[u8], period: u64, bytes: bool) -> Rule {
         let hashlimit = Hashlimit {
-            name: Text::new(name).unwrap(),
             period: Not::is(period),
             bytes,
-            burst: 1,
-            mode: 0,
-            source_bits: 32,
-            destination_bits: 32,
-            size: Some(1),
-            max: None,
-            gc_interval: 1000,
-            expire: 1000,
-            interval: None,
-            flows: Flows::new().unwrap(),
+            ..hashlimit(name)
         };
-        let mut matches = KVec::new();
-        matches
-            .push(Match::Hashlimit(hashlimit), GFP_KERNEL)
-            .unwrap();
-        Rule {
-            matches: Matches(matches),
-            ..Rule::default()
-        }
+        with_match(Match::Hashlimit(hashlimit), Target::Continue)
     }
 
     fn table(model: &Model, number: usize) -> Option<&Arc<Table>> {

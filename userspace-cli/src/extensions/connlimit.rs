@@ -2,7 +2,8 @@
 //! `-m connlimit`
 
 use oxtables_engine::engine::packet::Family;
-use oxtables_engine::engine::rules::matches::{Connlimit, Counted};
+use oxtables_engine::engine::rules::matches::Connlimit;
+use oxtables_engine::engine::rules::memory::Memory;
 use oxtables_engine::uapi::field::Not;
 
 use super::{numbers, About, Extension, Opt, Options, Printed};
@@ -71,7 +72,7 @@ impl Extension for Connlimit {
             limit: Not { value, not: above },
             bits,
             destination: destination.is_some(),
-            counted: Counted::new().map_err(|_| options.no_memory())?,
+            counted: Memory::new().map_err(|_| options.no_memory())?,
         })
     }
 

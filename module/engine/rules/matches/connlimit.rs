@@ -2,15 +2,14 @@
 //! `-m connlimit`: how many connections there are of the packet's network.
 
 use super::{Matcher, Outcome};
-use crate::alloc::{AllocError, Arc, GFP_KERNEL};
+use crate::alloc::AllocError;
 use crate::engine::conntrack::{Direction, Tuple};
-use crate::engine::packet::{Body, DropReason, Family, Status};
+use crate::engine::packet::{prefix, Body, DropReason, Family, Status};
 use crate::engine::rules::counts::{Counts, Moment, Shown};
+use crate::engine::rules::memory::Memory;
 use crate::engine::rules::model::Rule;
 use crate::uapi::field::Not;
 use crate::wire;
-use core::fmt;
-use core::net::IpAddr;
 
 wire! {
     /// The match.
@@ -25,7 +24,7 @@ wire! {
     }
     state {
         /// The connections.
-        counted: Counted
+        counted: Memory<Counts>
     }
 }
 
@@ -62,7 +61,7 @@ impl Matcher for Connlimit {
             packet.source_address()
         };
         let shown = Shown {
-            network: network(address, self.bits),
+            network: prefix(address, self.bits),
             flow,
             zone: zone.of(Direction::Original),
             proved: status.has_some(Status::ASSURED),
@@ -72,8 +71,7 @@ impl Matcher for Connlimit {
             now: source.monotonic(),
             processor: source.processor(),
         };
-        let Counted(counts) = &self.counted;
-        match counts.count(
+        match self.counted.count(
             &shown,
             moment,
             || source.random(),
@@ -90,46 +88,6 @@ impl Matcher for Connlimit {
 
     fn try_clone(&self) -> Result<Self, AllocError> {
         Ok(self.clone())
-    }
-}
-
-/// The upper bits of an address.
-fn network(address: IpAddr, bits: u8) -> u128 {
-    let (number, length) = match address {
-        IpAddr::V4(address) => (u32::from(address).into(), Family::V4.bits()),
-        IpAddr::V6(address) => (address.into(), Family::V6.bits()),
-    };
-    u128::checked_shr(number, length.saturating_sub(bits).into()).unwrap_or_default()
-}
-
-/// The connections that a rule has counted. They are no part of what it says: one such equals any other, and copies
-/// share it.
-#[derive(Clone)]
-pub struct Counted(Arc<Counts>);
-
-impl Counted {
-    /// No connections.
-    ///
-    /// # Errors
-    ///
-    /// There is no memory.
-    pub fn new() -> Result<Self, AllocError> {
-        let counts = Arc::new(Counts::new()?, GFP_KERNEL).map_err(|_| AllocError)?;
-        Ok(Self(counts))
-    }
-}
-
-impl PartialEq for Counted {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Counted {}
-
-impl fmt::Debug for Counted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Counted")
     }
 }
 
@@ -208,7 +166,7 @@ mod tests {
             limit: Not::is(value),
             bits,
             destination,
-            counted: Counted::new().unwrap(),
+            counted: Memory::new().unwrap(),
         }
     }
 

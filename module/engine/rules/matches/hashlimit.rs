@@ -3,7 +3,9 @@
 
 use super::{Matcher, Outcome};
 use crate::alloc::{AllocError, Arc, GFP_KERNEL};
-use crate::engine::packet::{extension, protocol, Body, DropReason, Family, MAX_EXTENSIONS};
+use crate::engine::packet::{
+    extension, prefix, protocol, Body, DropReason, Family, MAX_EXTENSIONS,
+};
 use crate::engine::rules::flows::{Config, Key, Rate, Table, Told};
 use crate::engine::rules::model::Rule;
 use crate::sync::SetOnce;
@@ -245,15 +247,6 @@ pub fn flow(config: &Config, family: Family, told: &Told) -> Flow {
         left: told.left,
         expires: told.expires.div_ceil(1_000_000),
     }
-}
-
-/// The upper bits of an address.
-fn prefix(address: IpAddr, bits: u8) -> u128 {
-    let (number, length) = match address {
-        IpAddr::V4(address) => (u32::from(address).into(), Family::V4.bits()),
-        IpAddr::V6(address) => (address.into(), Family::V6.bits()),
-    };
-    u128::checked_shr(number, length.saturating_sub(bits).into()).unwrap_or_default()
 }
 
 /// What stands where the packet's protocol has its ports: the index of ESP and AH too; zeros where it has neither.

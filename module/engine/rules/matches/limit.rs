@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn many_threads_get_what_one_would() {
         let program = program(10, 1000);
-        let passed = Memory::new().unwrap();
+        let passed: Memory = Memory::new().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

@@ -58,7 +58,7 @@ pub use bpf::Bpf;
 pub use cgroup::{Cgroup, ControlGroupPath};
 pub use comment::Comment;
 pub use connbytes::{Connbytes, Transferred};
-pub use connlimit::{Connlimit, Counted};
+pub use connlimit::Connlimit;
 pub use connmark::Connmark;
 pub use conntrack::{Conntrack, States};
 pub use cpu::Cpu;

@@ -94,7 +94,7 @@ mod tests {
         let program = one(Match::Quota(quota(LENGTH * 30_000 + 7, false)))
             .ok()
             .unwrap();
-        let passed = Memory::new().unwrap();
+        let passed: Memory = Memory::new().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

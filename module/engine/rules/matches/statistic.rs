@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn many_threads_take_turns() {
         let program = by_turns(3, 1, false).ok().unwrap();
-        let passed = Memory::new().unwrap();
+        let passed: Memory = Memory::new().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

@@ -195,6 +195,28 @@ no_module() { ! grep -q '^oxtables ' /proc/modules || wait_for 60 rmmod oxtables
 
 load_module() { grep -q '^oxtables ' /proc/modules || insmod "$OXTABLES_KO"; }
 
+# prints_as_iptables 'TABLE...' MODULE...: what was saved as /run/ours-4 and /run/ours-6 is what iptables-legacy prints of
+# it. There is one tracker at a time, and iptables brings its own: ours goes before, and the modules afterwards.
+prints_as_iptables() {
+	local tables=$1 version program table
+	shift
+	fw oxtables unload
+	for version in 4 6; do
+		program=iptables
+		[ $version = 4 ] || program=ip6tables
+		server $program-legacy-restore < /run/ours-$version
+		for table in $tables; do
+			server $program-legacy-save -t "$table" | grep '^-A'
+			printf '*%s\nCOMMIT\n' "$table" | server $program-legacy-restore
+		done > /run/theirs-$version
+	done
+	wait_for 20 modprobe -r "$@"
+	expect_fails grep '^nf_conntrack ' /proc/modules
+	for version in 4 6; do
+		diff /run/theirs-$version <(grep '^-A' /run/ours-$version)
+	done
+}
+
 # A line in the kernel's log, so that a complaint in it has a neighbour that tells where it came from.
 mark() { echo "selftest: $*" > /dev/kmsg; }
 

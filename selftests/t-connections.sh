@@ -158,7 +158,7 @@ test_what_a_connection_transferred() {
 }
 
 test_iptables_prints_rules_about_connections_the_same() {
-	local version program table
+	local version
 	load_module
 	for version in 4 6; do
 		rules -$version <<-END
@@ -185,22 +185,7 @@ test_iptables_prints_rules_about_connections_the_same() {
 		END
 		fw oxtables -$version save > /run/ours-$version
 	done
-	# There is one tracker at a time, and iptables brings its own: it goes before anything is compared.
-	fw oxtables unload
-	for version in 4 6; do
-		program=iptables
-		[ $version = 4 ] || program=ip6tables
-		server $program-legacy-restore < /run/ours-$version
-		for table in raw filter; do
-			server $program-legacy-save -t $table | grep '^-A'
-			printf '*%s\nCOMMIT\n' $table | server $program-legacy-restore
-		done > /run/theirs-$version
-	done
-	wait_for 20 modprobe -r xt_conntrack xt_state xt_connmark xt_connbytes xt_CT
-	expect_fails grep '^nf_conntrack ' /proc/modules
-	for version in 4 6; do
-		diff /run/theirs-$version <(grep '^-A' /run/ours-$version)
-	done
+	prints_as_iptables 'raw filter' xt_conntrack xt_state xt_connmark xt_connbytes xt_CT
 }
 
 run_tests

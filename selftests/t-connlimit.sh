@@ -109,7 +109,7 @@ test_what_is_no_connection() {
 }
 
 test_iptables_prints_the_same() {
-	local version program
+	local version
 	load_module
 	for version in 4 6; do
 		rules -$version <<-END
@@ -121,19 +121,7 @@ test_iptables_prints_the_same() {
 		END
 		fw oxtables -$version save > /run/ours-$version
 	done
-	fw oxtables unload
-	for version in 4 6; do
-		program=iptables
-		[ $version = 4 ] || program=ip6tables
-		server $program-legacy-restore < /run/ours-$version
-		server $program-legacy-save -t filter | grep '^-A' > /run/theirs-$version
-		printf '*filter\nCOMMIT\n' | server $program-legacy-restore
-	done
-	wait_for 20 modprobe -r xt_connlimit nf_conncount
-	wait_for 20 modprobe -r nf_conntrack
-	for version in 4 6; do
-		diff /run/theirs-$version <(grep '^-A' /run/ours-$version)
-	done
+	prints_as_iptables filter xt_connlimit nf_conncount nf_conntrack
 }
 
 run_tests
